@@ -1,0 +1,174 @@
+//! The configuration of an engine: one JSON text whose hash is part of every signal.
+//!
+//! Invariant: no silent default; a field that is missing or unknown refuses the start.
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
+
+use crate::error::ConfigError;
+use crate::event::{Configure, Event, EventKind};
+use crate::instrument::Instrument;
+use crate::market::{InputAges, InputName};
+use crate::num::{Money, decimal_text};
+use crate::order::{RunId, WorkingType};
+use crate::risk::RiskConfig;
+use crate::time::Timestamp;
+
+/// Everything the engine must know before its first event.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EngineConfig {
+    /// Name of the run, part of every order id.
+    pub run: RunId,
+    /// Instruments; the position in this list is the [`InstrumentId`](crate::InstrumentId).
+    pub instruments: Vec<InstrumentConfig>,
+    /// JSON texts of the strategies, exactly as written by their authors.
+    pub strategies: Vec<StrategyText>,
+    /// Balance, fees and leverage.
+    pub account: AccountConfig,
+    /// Limits.
+    pub risk: RiskConfig,
+    /// How stops trigger.
+    pub working_type: WorkingType,
+    /// Inputs that strategies must not see.
+    pub mask_inputs: Vec<InputName>,
+    /// Ages from which an input counts as absent.
+    pub input_ages: InputAges,
+    /// Which decisions become signals.
+    pub record: Record,
+}
+
+/// One instrument with what its market costs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InstrumentConfig {
+    /// Filters and margin tiers.
+    pub spec: Instrument,
+    /// Spread assumed where there is no book, basis points of price.
+    #[serde(with = "decimal_text")]
+    pub spread_bps: Decimal,
+}
+
+/// A strategy's JSON with the place it came from, for error messages.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StrategyText {
+    /// File or built-in name.
+    pub file: String,
+    /// The JSON text.
+    pub text: Box<RawValue>,
+}
+
+/// The account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountConfig {
+    /// Balance at the start, quote currency.
+    pub initial_balance: Money,
+    /// Account leverage: initial margin is notional ÷ leverage.
+    pub leverage: u16,
+    /// Fee of a maker fill, a fraction of notional.
+    #[serde(with = "decimal_text")]
+    pub maker_fee: Decimal,
+    /// Fee of a taker fill, a fraction of notional.
+    #[serde(with = "decimal_text")]
+    pub taker_fee: Decimal,
+    /// Slippage of a market order, a fraction of price.
+    #[serde(with = "decimal_text")]
+    pub slippage: Decimal,
+}
+
+impl Default for AccountConfig {
+    /// 10,000 quote, leverage 5, maker 0.02 %, taker 0.05 %, slippage 1 bp.
+    fn default() -> Self {
+        Self {
+            initial_balance: Money::round(Decimal::from(10_000)),
+            leverage: 5,
+            maker_fee: Decimal::new(2, 4),
+            taker_fee: Decimal::new(5, 4),
+            slippage: Decimal::new(1, 4),
+        }
+    }
+}
+
+/// Which decisions become signals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Record {
+    /// Those with a tier.
+    Tiered,
+    /// All of them.
+    All,
+}
+
+impl EngineConfig {
+    /// A paper account with the default limits and no strategy yet.
+    #[must_use]
+    pub fn new(instruments: Vec<InstrumentConfig>) -> Self {
+        Self {
+            run: RunId::BACKTEST,
+            instruments,
+            strategies: Vec::new(),
+            account: AccountConfig::default(),
+            risk: RiskConfig::default(),
+            working_type: WorkingType::ContractPrice,
+            mask_inputs: Vec::new(),
+            input_ages: InputAges::default(),
+            record: Record::Tiered,
+        }
+    }
+
+    /// The same configuration with one more strategy, from its JSON text.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when the text is no JSON; its fields are checked when the engine is built.
+    pub fn with_strategy(mut self, file: &str, text: &str) -> Result<Self, ConfigError> {
+        let text: Box<RawValue> = serde_json::from_str(text)
+            .map_err(|e| ConfigError::new(file, Some(e.line()), "json", e.to_string()))?;
+        self.strategies.push(StrategyText { file: file.to_owned(), text });
+        Ok(self)
+    }
+
+    /// The event that brings this configuration to an engine.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when the configuration cannot be written as JSON.
+    pub fn to_event(&self, at: Timestamp) -> Result<Event, ConfigError> {
+        let bytes = serde_json::to_vec(self)
+            .map_err(|e| ConfigError::new("configuration", None, "json", e.to_string()))?;
+        let hash = hash_of(&bytes);
+        Ok(Event { at, kind: EventKind::Configure(Box::new(Configure { bytes, hash })) })
+    }
+
+    pub(crate) fn parse(configure: &Configure) -> Result<Self, ConfigError> {
+        let refuse = |line, field: &str, message: String| {
+            Err(ConfigError::new("configuration", line, field, message))
+        };
+        if hash_of(&configure.bytes) != configure.hash {
+            return refuse(None, "hash", "is not the SHA-256 of the bytes".to_owned());
+        }
+        let config: Self = match serde_json::from_slice(&configure.bytes) {
+            Ok(config) => config,
+            Err(e) => return refuse(Some(e.line()), "json", e.to_string()),
+        };
+        if config.instruments.is_empty() || config.instruments.len() > usize::from(u16::MAX) {
+            let message = format!("{} given, 1 to 65535 are allowed", config.instruments.len());
+            return refuse(None, "instruments", message);
+        }
+        Ok(config)
+    }
+}
+
+/// SHA-256 as hexadecimal text.
+#[must_use]
+pub fn hash_of(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let digest = Sha256::digest(bytes);
+    let mut text = String::with_capacity(64);
+    for byte in digest {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}

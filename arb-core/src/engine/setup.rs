@@ -1,0 +1,135 @@
+//! Configuration as an event: parsed, checked, and in force from the next tick on.
+//!
+//! Invariant: a configuration that does not parse changes nothing. Open trades keep the rules they
+//! were opened with.
+
+use super::{Core, Presence, Slot};
+use crate::config::EngineConfig;
+use crate::error::ConfigError;
+use crate::event::Configure;
+use crate::instrument::InstrumentId;
+use crate::ledger::Ledger;
+use crate::market::{Inputs, MarketState};
+use crate::output::Output;
+use crate::risk::Guard;
+use crate::strategy::{Interest, Registry};
+use crate::time::Timestamp;
+use rust_decimal::Decimal;
+
+/// A configuration with its strategies built.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    config: EngineConfig,
+    hash: String,
+    strategies: Vec<Slot>,
+}
+
+pub(super) fn configure(
+    core: &mut Option<Core>,
+    registry: &Registry,
+    configure: &Configure,
+    out: &mut Vec<Output>,
+) {
+    match (prepare(registry, configure), core) {
+        (Ok(prepared), Some(core)) if core.accepts(&prepared.config) => {
+            core.pending = Some(Box::new(prepared));
+        }
+        (Ok(_), Some(_)) => {
+            let message = "the run and the first instruments cannot change while the engine runs";
+            out.push(Output::ConfigRefused { message: message.to_owned() });
+        }
+        (Ok(prepared), core @ None) => {
+            out.push(Output::Configured { hash: prepared.hash.clone() });
+            *core = Some(Core::start(prepared));
+        }
+        (Err(e), _) => out.push(Output::ConfigRefused { message: e.to_string() }),
+    }
+}
+
+fn prepare(registry: &Registry, configure: &Configure) -> Result<Prepared, ConfigError> {
+    let config = EngineConfig::parse(configure)?;
+    let mut strategies: Vec<Slot> = Vec::with_capacity(config.strategies.len());
+    for text in &config.strategies {
+        let strategy = registry.build(&text.file, text.text.get())?;
+        let name = strategy.name().to_owned();
+        if strategies.iter().any(|slot| slot.name == name) {
+            let message = format!("{name:?} is used twice; names must differ");
+            return Err(ConfigError::new(&text.file, None, "name", message));
+        }
+        let interest = strategy.interest();
+        let free = vec![None; config.instruments.len()];
+        strategies.push(Slot {
+            name,
+            strategy,
+            interest,
+            cool_down: free.clone(),
+            quiet_until: free,
+        });
+    }
+    Ok(Prepared { config, hash: configure.hash.clone(), strategies })
+}
+
+fn markets(config: &EngineConfig) -> impl Iterator<Item = MarketState> {
+    (0..).zip(&config.instruments).map(|(id, instrument)| {
+        let inputs = Inputs::new(config.input_ages, &config.mask_inputs);
+        let spread = instrument.spread_bps / Decimal::from(10_000);
+        MarketState::new(InstrumentId(id), instrument.spec.clone(), spread, inputs)
+    })
+}
+
+impl Core {
+    fn start(prepared: Prepared) -> Self {
+        let Prepared { config, hash, strategies } = prepared;
+        let balance = config.account.initial_balance;
+        Self {
+            hash,
+            pending: None,
+            now: Timestamp::EPOCH,
+            markets: markets(&config).collect(),
+            ledger: Ledger::new(balance, config.instruments.len()),
+            guard: Guard::new(balance, strategies.len()),
+            r_unit: config.risk.r_unit(balance),
+            orders: std::collections::BTreeMap::new(),
+            trades: config.instruments.iter().map(|_| None).collect(),
+            next_intent: 1,
+            trades_wanted: wants_trades(&strategies),
+            intents: Vec::new(),
+            presence: Presence::default(),
+            strategies,
+            config,
+        }
+    }
+
+    /// Instruments may only be added, behind the present ones.
+    fn accepts(&self, new: &EngineConfig) -> bool {
+        let old = &self.config;
+        let same = old.instruments.iter().zip(&new.instruments);
+        old.run == new.run
+            && old.instruments.len() <= new.instruments.len()
+            && same.into_iter().all(|(a, b)| a.spec.symbol == b.spec.symbol)
+    }
+
+    pub(super) fn apply_pending(&mut self, out: &mut Vec<Output>) {
+        let Some(prepared) = self.pending.take() else { return };
+        let Prepared { config, hash, mut strategies } = *prepared;
+        for slot in &mut strategies {
+            if let Some(old) = self.strategies.iter().find(|old| old.name == slot.name) {
+                for (new, old) in slot.cool_down.iter_mut().zip(&old.cool_down) {
+                    *new = *old;
+                }
+            }
+        }
+        self.markets.extend(markets(&config).skip(self.markets.len()));
+        self.trades.resize_with(config.instruments.len(), || None);
+        self.ledger.resize(config.instruments.len());
+        self.guard.resize(strategies.len());
+        self.r_unit = config.risk.r_unit(config.account.initial_balance);
+        self.trades_wanted = wants_trades(&strategies);
+        (self.strategies, self.config, self.hash) = (strategies, config, hash);
+        out.push(Output::Configured { hash: self.hash.clone() });
+    }
+}
+
+fn wants_trades(strategies: &[Slot]) -> bool {
+    strategies.iter().any(|slot| slot.interest != Interest::Grid)
+}

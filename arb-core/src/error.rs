@@ -1,0 +1,142 @@
+//! What can go wrong outside the engine, which itself cannot fail.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+/// The source of an error, kept for the log.
+pub(crate) type Source = Box<dyn StdError + Send + Sync + 'static>;
+
+/// Text or a value that is no legal number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NumError {
+    /// No text at all.
+    #[error("is empty; a decimal number such as 12.5 is needed")]
+    Empty,
+    /// Something else than digits with one dot.
+    #[error("is no decimal number; only digits and one dot are allowed")]
+    Malformed,
+    /// A minus sign where only positive numbers make sense.
+    #[error("is negative; a number above 0 is needed")]
+    Negative,
+    /// Zero where only positive numbers make sense.
+    #[error("is zero; a number above 0 is needed")]
+    NotPositive,
+    /// More than 8 significant decimals.
+    #[error("has more than 8 decimals; 8 are allowed, trailing zeros not counted")]
+    TooManyDecimals,
+    /// Larger than 10¹⁰.
+    #[error("is out of range; at most 10000000000 is allowed")]
+    OutOfRange,
+}
+
+/// A configuration that must not start.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}{line}: {field}: {message}")]
+#[non_exhaustive]
+pub struct ConfigError {
+    /// The file or built-in name it came from.
+    pub file: String,
+    /// `:LINE`, or nothing where the text has no such place.
+    pub line: Line,
+    /// Path of the field, such as `weights.direction`.
+    pub field: String,
+    /// What is wrong, and what is allowed.
+    pub message: String,
+}
+
+/// A line number inside a message: prints as `:7`, or as nothing when unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line(pub Option<usize>);
+
+impl std::fmt::Display for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.map_or(Ok(()), |line| write!(f, ":{line}"))
+    }
+}
+
+impl ConfigError {
+    /// An error of `field` in `file`.
+    pub fn new(
+        file: impl Into<String>,
+        line: Option<usize>,
+        field: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self { file: file.into(), line: Line(line), field: field.into(), message: message.into() }
+    }
+}
+
+/// What a venue answered instead of success.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VenueError {
+    /// The venue refused the request and nothing happened.
+    #[error("rejected by the venue with code {code}: {reason}")]
+    Rejected {
+        /// The venue's code, such as −2021.
+        code: i32,
+        /// The venue's text.
+        reason: String,
+    },
+    /// Too many requests; nothing happened.
+    #[error("rate limited; retry after {retry_after:?}")]
+    RateLimited {
+        /// How long the venue asks to wait.
+        retry_after: Duration,
+    },
+    /// The request may or may not have happened: settle it by query, never re-send.
+    #[error("the outcome is unknown: {0}")]
+    OutcomeUnknown(#[source] Source),
+    /// No connection; nothing was sent.
+    #[error("disconnected: {0}")]
+    Disconnected(#[source] Source),
+    /// The key, signature or permission is wrong.
+    #[error("not authorised: {0}")]
+    Auth(String),
+    /// The answer could not be read.
+    #[error("cannot read the venue's answer: {0}")]
+    Decode(#[source] Source),
+}
+
+/// What a store answered instead of success.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The store cannot be reached now; cursors wait.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(#[source] Source),
+    /// What is stored contradicts itself.
+    #[error("stored data is corrupt: {0}")]
+    Corrupt(String),
+    /// A record of this identity exists with another content.
+    #[error("conflict: {0}")]
+    Conflict(String),
+    /// Any other failure of the backend.
+    #[error("the store failed: {0}")]
+    Backend(#[source] Source),
+}
+
+/// Why a caller is not let in.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthError {
+    /// Unknown user or wrong password, deliberately not told apart.
+    #[error("e-mail or password is wrong")]
+    Credentials,
+    /// The token is missing, malformed, expired or revoked.
+    #[error("the token is not valid")]
+    Token,
+    /// The account is banned.
+    #[error("the account is banned")]
+    Banned,
+    /// The role is too low for the call.
+    #[error("the call needs the role {needed}")]
+    Forbidden {
+        /// The lowest role that may call.
+        needed: &'static str,
+    },
+    /// The account store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,172 @@
+//! The trades of the last 24 hours: time and signed quantity, 12 bytes each.
+//!
+//! Invariant: times never decrease along the ring. It grows by chunks of 1,024 trades, so memory
+//! follows the trades held and no growth copies what is there; a chunk keeps its first time once
+//! and every trade the distance to it in microseconds.
+
+use std::collections::VecDeque;
+
+const CHUNK: usize = 1_024;
+
+#[derive(Clone, Debug)]
+struct Chunk {
+    base_us: i64,
+    delta_us: Vec<u32>,
+    qty: Vec<i64>,
+}
+
+impl Chunk {
+    fn new(base_us: i64) -> Self {
+        Self { base_us, delta_us: Vec::with_capacity(CHUNK), qty: Vec::with_capacity(CHUNK) }
+    }
+
+    fn restart(&mut self, base_us: i64) {
+        self.base_us = base_us;
+        self.delta_us.clear();
+        self.qty.clear();
+    }
+
+    #[inline]
+    fn push(&mut self, ts_us: i64, qty: i64) -> bool {
+        match u32::try_from(ts_us - self.base_us) {
+            Ok(delta) if self.qty.len() < CHUNK => {
+                self.delta_us.push(delta);
+                self.qty.push(qty);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// How many trades from `offset` on are earlier than `before_us`.
+    fn earlier_than(&self, offset: usize, before_us: i64) -> usize {
+        let deltas = self.delta_us.get(offset..).unwrap_or_default();
+        let limit = before_us.saturating_sub(self.base_us);
+        match u32::try_from(limit) {
+            Ok(limit) => deltas.partition_point(|delta| *delta < limit),
+            Err(_) if limit < 0 => 0,
+            Err(_) => deltas.len(),
+        }
+    }
+}
+
+/// A place in the ring, stable while chunks are dropped from the front.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) struct Cursor {
+    chunk: u64,
+    offset: usize,
+}
+
+/// The ring.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ring {
+    chunks: VecDeque<Chunk>,
+    dropped: u64,
+    spare: Option<Chunk>,
+}
+
+impl Ring {
+    #[inline]
+    pub(super) fn push(&mut self, ts_us: i64, qty: i64) {
+        let fits = self.chunks.back_mut().is_some_and(|chunk| chunk.push(ts_us, qty));
+        if !fits {
+            self.grow(ts_us, qty);
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self, ts_us: i64, qty: i64) {
+        let mut chunk = self.spare.take().unwrap_or_else(|| Chunk::new(ts_us));
+        chunk.restart(ts_us);
+        let _ = chunk.push(ts_us, qty);
+        self.chunks.push_back(chunk);
+    }
+
+    /// Moves `cursor` over the trades earlier than `before_us`, a slice of a chunk at a time.
+    pub(super) fn pass(&self, cursor: &mut Cursor, before_us: i64, mut each: impl FnMut(Run<'_>)) {
+        loop {
+            let index = usize::try_from(cursor.chunk - self.dropped).unwrap_or(usize::MAX);
+            let Some(chunk) = self.chunks.get(index) else { return };
+            let count = chunk.earlier_than(cursor.offset, before_us);
+            let range = cursor.offset..cursor.offset + count;
+            if let (Some(delta_us), Some(qty)) =
+                (chunk.delta_us.get(range.clone()), chunk.qty.get(range))
+                && count > 0
+            {
+                each(Run { base_us: chunk.base_us, delta_us, qty });
+            }
+            cursor.offset += count;
+            let is_last = index + 1 == self.chunks.len();
+            if cursor.offset < chunk.qty.len() || is_last {
+                return;
+            }
+            *cursor = Cursor { chunk: cursor.chunk + 1, offset: 0 };
+        }
+    }
+
+    /// Frees the chunks that lie wholly before `cursor`.
+    pub(super) fn drop_before(&mut self, cursor: Cursor) {
+        while self.dropped < cursor.chunk {
+            let Some(chunk) = self.chunks.pop_front() else { return };
+            self.spare = Some(chunk);
+            self.dropped += 1;
+        }
+    }
+
+    /// Visits every quantity from `from` up to, not including, `to`.
+    pub(super) fn for_each_qty(&self, from: Cursor, to: Cursor, mut each: impl FnMut(i64)) {
+        for (number, chunk) in (self.dropped..).zip(&self.chunks) {
+            let start = if number == from.chunk { from.offset } else { 0 };
+            let end = if number == to.chunk { to.offset } else { chunk.qty.len() };
+            if number >= from.chunk && number <= to.chunk {
+                chunk.qty.get(start..end).unwrap_or_default().iter().for_each(|qty| each(*qty));
+            }
+        }
+    }
+
+    /// All trades from `from` on, as (time in µs, signed quantity).
+    pub(super) fn collect(&self, from: Cursor) -> Vec<(i64, i64)> {
+        let mut trades = Vec::new();
+        let mut cursor = from;
+        self.pass(&mut cursor, i64::MAX, |run| trades.extend(run.trades()));
+        trades
+    }
+
+    /// Bytes held.
+    pub(super) fn bytes(&self) -> usize {
+        let chunks = self.chunks.len() + usize::from(self.spare.is_some());
+        chunks * CHUNK * (size_of::<u32>() + size_of::<i64>())
+    }
+}
+
+/// Neighbouring trades of one chunk.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Run<'a> {
+    base_us: i64,
+    delta_us: &'a [u32],
+    pub(super) qty: &'a [i64],
+}
+
+impl Run<'_> {
+    /// (time in µs, signed quantity) of each trade.
+    pub(super) fn trades(&self) -> impl Iterator<Item = (i64, i64)> {
+        let base = self.base_us;
+        self.delta_us.iter().zip(self.qty).map(move |(d, q)| (base + i64::from(*d), *q))
+    }
+
+    /// Time of the first trade in µs.
+    pub(super) fn first_us(&self) -> i64 {
+        self.base_us + self.delta_us.first().map_or(0, |delta| i64::from(*delta))
+    }
+
+    /// Time of the last trade in µs.
+    pub(super) fn last_us(&self) -> i64 {
+        self.base_us + self.delta_us.last().map_or(0, |delta| i64::from(*delta))
+    }
+
+    /// Σ signed quantity.
+    pub(super) fn sum(&self) -> i128 {
+        // Eight quantities of at most 10¹⁸ fit an i64 sum, so the wide additions are an eighth.
+        self.qty.chunks(8).map(|qty| i128::from(qty.iter().sum::<i64>())).sum()
+    }
+}

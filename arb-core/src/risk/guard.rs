@@ -1,0 +1,270 @@
+//! Watches equity, losses and costs, and decides what the engine may still do.
+//!
+//! Invariant: the state only gets stricter by itself; an operator alone moves it back up, with a
+//! reason that is kept. Midnight starts new daily sums and lifts no halt.
+
+use std::collections::VecDeque;
+
+use rust_decimal::Decimal;
+
+use super::{RiskConfig, RiskState, Rule, Trip};
+use crate::event::Health;
+use crate::num::Money;
+use crate::time::{DAY, MINUTE, Timestamp};
+
+const UNKNOWN_WINDOW: i64 = 5 * MINUTE;
+
+/// The account at one moment, quote currency.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Equity {
+    /// Wallet plus unrealised PnL.
+    pub(crate) margin_balance: Money,
+    /// Below this the venue liquidates.
+    pub(crate) maintenance: Money,
+    /// Bound by open positions.
+    pub(crate) initial_margin: Money,
+}
+
+/// What the guard decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct GuardEvent {
+    pub(crate) trip: Trip,
+    /// Close the directional book.
+    pub(crate) flatten: bool,
+}
+
+/// Losses in a row and order counts of one strategy.
+#[derive(Clone, Debug, Default)]
+struct Conduct {
+    losses: u32,
+    paused_until: Option<Timestamp>,
+    orders: VecDeque<Timestamp>,
+    cancels: VecDeque<Timestamp>,
+}
+
+/// The last measurements of the driver.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Measured {
+    pub(super) clock: Option<(u32, u32, u32)>,
+    pub(super) silent_ms: Option<u32>,
+    pub(super) peg: Option<Decimal>,
+}
+
+/// The risk state and its baselines.
+#[derive(Clone, Debug)]
+pub(crate) struct Guard {
+    state: RiskState,
+    /// The operator's pause, which a reset of the state does not lift.
+    pub(crate) paused: bool,
+    day: i64,
+    day_start: Money,
+    peak: Money,
+    costs_today: Money,
+    unknown: VecDeque<Timestamp>,
+    conduct: Vec<Conduct>,
+    pub(super) measured: Measured,
+}
+
+impl Guard {
+    pub(crate) fn new(equity: Money, strategies: usize) -> Self {
+        Self {
+            state: RiskState::Active,
+            paused: false,
+            day: i64::MIN,
+            day_start: equity,
+            peak: equity,
+            costs_today: Money::ZERO,
+            unknown: VecDeque::new(),
+            conduct: vec![Conduct::default(); strategies],
+            measured: Measured::default(),
+        }
+    }
+
+    /// The state, with the operator's pause.
+    pub(crate) fn state(&self) -> RiskState {
+        if self.paused { self.state.max(RiskState::ReduceOnly) } else { self.state }
+    }
+
+    /// Makes room for the strategies of a new configuration.
+    pub(crate) fn resize(&mut self, strategies: usize) {
+        self.conduct.resize_with(strategies, Conduct::default);
+    }
+
+    /// Starts the sums of a new UTC day.
+    pub(crate) fn roll_day(&mut self, now: Timestamp, equity: Money) {
+        let day = now.as_nanos().div_euclid(DAY);
+        if day > self.day {
+            self.day = day;
+            self.day_start = equity;
+            self.costs_today = Money::ZERO;
+        }
+    }
+
+    /// Compares the account with its limits.
+    pub(crate) fn check(
+        &mut self,
+        config: &RiskConfig,
+        r_unit: Money,
+        account: Equity,
+    ) -> Option<GuardEvent> {
+        let equity = account.margin_balance;
+        self.peak = self.peak.max(equity);
+        let breach = self.breach(config, r_unit, account)?;
+        let (state, trip, flatten) = breach;
+        if self.state >= state {
+            return None;
+        }
+        self.state = state;
+        Some(GuardEvent { trip, flatten })
+    }
+
+    fn breach(
+        &self,
+        config: &RiskConfig,
+        r_unit: Money,
+        account: Equity,
+    ) -> Option<(RiskState, Trip, bool)> {
+        let equity = account.margin_balance.to_decimal();
+        let trip = |rule, limit, actual| Trip { rule, limit, actual };
+        let day_loss = self.day_start.to_decimal() - equity;
+        let loss_limit = r_unit.to_decimal() * config.daily_loss_r;
+        if day_loss >= loss_limit {
+            return Some((RiskState::Halted, trip(Rule::DailyLoss, -loss_limit, -day_loss), true));
+        }
+        let floor = self.peak.to_decimal() * (Decimal::ONE - config.max_drawdown_ratio);
+        if equity <= floor {
+            return Some((RiskState::Halted, trip(Rule::Drawdown, floor, equity), true));
+        }
+        let ratio = account.maintenance.to_decimal().checked_div(equity).unwrap_or_default();
+        if ratio > config.margin_ratio_cut {
+            let trip = trip(Rule::MarginRatio, config.margin_ratio_cut, ratio);
+            return Some((RiskState::Halted, trip, true));
+        }
+        if ratio > config.margin_ratio_reduce {
+            let trip = trip(Rule::MarginRatio, config.margin_ratio_reduce, ratio);
+            return Some((RiskState::ReduceOnly, trip, false));
+        }
+        None
+    }
+
+    /// Notes an order whose outcome nobody knows; too many allow reducing only.
+    pub(crate) fn on_unknown(&mut self, config: &RiskConfig, now: Timestamp) -> Option<GuardEvent> {
+        self.unknown.push_back(now);
+        while self.unknown.front().is_some_and(|at| now.since(*at) > UNKNOWN_WINDOW) {
+            self.unknown.pop_front();
+        }
+        let count = u32::try_from(self.unknown.len()).unwrap_or(u32::MAX);
+        if count < config.max_unknown_outcomes || self.state >= RiskState::ReduceOnly {
+            return None;
+        }
+        self.state = RiskState::ReduceOnly;
+        let (limit, actual) = (config.max_unknown_outcomes.into(), count.into());
+        Some(GuardEvent {
+            trip: Trip { rule: Rule::UnknownOutcomes, limit, actual },
+            flatten: false,
+        })
+    }
+
+    /// Notes the result of a closed trade; true when the strategy pauses from now on.
+    pub(crate) fn on_trade_closed(
+        &mut self,
+        config: &RiskConfig,
+        strategy: usize,
+        (net, r_trade): (Money, Money),
+        now: Timestamp,
+    ) -> bool {
+        let Some(conduct) = self.conduct.get_mut(strategy) else { return false };
+        if net >= -r_trade.times(config.losing_streak_min_r) {
+            conduct.losses = 0;
+            return false;
+        }
+        conduct.losses += 1;
+        if conduct.losses < config.losing_streak {
+            return false;
+        }
+        conduct.losses = 0;
+        let pause = i64::from(config.losing_streak_pause_minutes) * MINUTE;
+        conduct.paused_until = Some(now.plus(pause));
+        true
+    }
+
+    pub(super) fn paused_until(&self, strategy: usize, now: Timestamp) -> Option<Timestamp> {
+        self.conduct.get(strategy)?.paused_until.filter(|until| now < *until)
+    }
+
+    /// Adds fees and slippage of a fill to the day's costs.
+    pub(crate) fn on_costs(&mut self, amount: Money) {
+        self.costs_today += amount;
+    }
+
+    pub(super) const fn costs_today(&self) -> Money {
+        self.costs_today
+    }
+
+    pub(crate) fn on_order(&mut self, strategy: usize, now: Timestamp) {
+        if let Some(conduct) = self.conduct.get_mut(strategy) {
+            note(&mut conduct.orders, now);
+        }
+    }
+
+    pub(crate) fn on_cancel(&mut self, strategy: usize, now: Timestamp) {
+        if let Some(conduct) = self.conduct.get_mut(strategy) {
+            note(&mut conduct.cancels, now);
+        }
+    }
+
+    /// Orders and cancels of a strategy in the last minute.
+    pub(super) fn rates(&self, strategy: usize, now: Timestamp) -> (usize, usize) {
+        let recent = |times: &VecDeque<Timestamp>| {
+            times.iter().filter(|at| now.since(**at) < MINUTE).count()
+        };
+        self.conduct.get(strategy).map_or((0, 0), |c| (recent(&c.orders), recent(&c.cancels)))
+    }
+
+    pub(crate) const fn on_health(&mut self, health: &Health) {
+        match *health {
+            Health::Clock { uncertainty_ms, step_ms, offset_ms } => {
+                self.measured.clock = Some((uncertainty_ms, step_ms, offset_ms));
+            }
+            Health::Connection { silent_ms } => self.measured.silent_ms = Some(silent_ms),
+            Health::Peg(price) => self.measured.peg = Some(price),
+        }
+    }
+
+    /// The rules whose measurement never came.
+    pub(crate) fn unmeasured(&self) -> impl Iterator<Item = (Rule, &'static str)> {
+        let m = self.measured;
+        [
+            (m.silent_ms.is_none(), Rule::StaleConnection, "connection health"),
+            (m.clock.is_none(), Rule::Clock, "clock health"),
+            (m.peg.is_none(), Rule::Peg, "USDT/USD price"),
+        ]
+        .into_iter()
+        .filter_map(|(off, rule, missing)| off.then_some((rule, missing)))
+    }
+
+    /// Deposits and withdrawals move the baselines and are never PnL.
+    pub(crate) fn on_transfer(&mut self, amount: Money) {
+        self.day_start += amount;
+        self.peak += amount;
+    }
+
+    /// An operator lifts what the rules imposed and starts from the present equity.
+    pub(crate) fn reset(&mut self, equity: Money) {
+        self.state = RiskState::Active;
+        self.day_start = equity;
+        self.peak = equity;
+        self.unknown.clear();
+        for conduct in &mut self.conduct {
+            conduct.losses = 0;
+            conduct.paused_until = None;
+        }
+    }
+}
+
+fn note(times: &mut VecDeque<Timestamp>, now: Timestamp) {
+    times.push_back(now);
+    while times.front().is_some_and(|at| now.since(*at) >= MINUTE) {
+        times.pop_front();
+    }
+}

@@ -1,0 +1,266 @@
+//! The trades of one instrument, merged from its files by id.
+//!
+//! Invariant: ids strictly increase and times never go back, whatever the order of the files and
+//! however they overlap; the same id twice is either the same row, given once, or an error that
+//! names both. A hole is announced right behind the last trade before it, as a live feed does when
+//! it loses contact: so one trade of look-ahead is kept.
+//!
+//! A file is opened when the merge reaches its first id and closed at its end, so years of daily
+//! files cost one block of memory. While one file is behind all others (`bound`), its rows are
+//! taken without looking at them.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use arb_core::{Event, EventKind, Gap, GapAccepted, Hole, Timestamp};
+
+use super::bytes::{Consumed, Packed, Part};
+use super::error::{Fault, Place, TapeError};
+use super::lines::Extent;
+use super::trades::{Counts, Owner, TradeFile, TradeRow};
+use super::{Gaps, TapeOptions, TapeStats};
+
+/// A file the merge has not reached.
+struct Waiting {
+    part: Part,
+    file: u32,
+    first_id: u64,
+}
+
+/// The merged trades of an instrument.
+pub(super) struct Flow {
+    owner: Owner,
+    options: TapeOptions,
+    names: Vec<Arc<str>>,
+    /// By first id, the lowest at the end.
+    waiting: Vec<Waiting>,
+    /// The open files; the first is behind all others.
+    open: Vec<TradeFile>,
+    /// Lowest id that any but the first open file can give.
+    bound: u64,
+    /// The next trade to give.
+    head: Option<TradeRow>,
+    /// The head is the first trade behind an accepted hole.
+    after_hole: bool,
+    consumed: Consumed,
+}
+
+impl Flow {
+    /// Looks at the beginning of every file and reads up to the first trade of the period.
+    pub(super) fn open(
+        owner: Owner,
+        files: &[Packed],
+        options: TapeOptions,
+        consumed: &Consumed,
+        stats: &mut TapeStats,
+    ) -> Result<Self, TapeError> {
+        let mut flow = Self {
+            owner,
+            options,
+            names: Vec::new(),
+            waiting: Vec::new(),
+            open: Vec::new(),
+            bound: 0,
+            head: None,
+            after_hole: false,
+            consumed: Arc::clone(consumed),
+        };
+        flow.glance(files)?;
+        flow.head = flow.take()?;
+        while flow.head.is_some_and(|row| options.from.is_some_and(|from| row.trade.ts < from)) {
+            flow.head = flow.next(stats)?;
+        }
+        flow.stop_at_end();
+        Ok(flow)
+    }
+
+    fn glance(&mut self, files: &[Packed]) -> Result<(), TapeError> {
+        let mut counts: Option<(Counts, Arc<str>)> = None;
+        for file in files {
+            for part in file.parts()? {
+                let number = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+                let first = TradeFile::open(
+                    &part,
+                    Extent::Beginning,
+                    &self.owner,
+                    number,
+                    &Consumed::default(),
+                )?;
+                let found = first.counts();
+                match &counts {
+                    Some((others, name)) if *others != found => {
+                        let message = format!(
+                            "the file has {} but {name} has {}; their ids cannot be merged",
+                            found.as_str(),
+                            others.as_str()
+                        );
+                        return Err(Fault { field: "id", message }.at(first.place()));
+                    }
+                    _ => counts = Some((found, Arc::clone(part.name()))),
+                }
+                self.names.push(Arc::clone(part.name()));
+                self.waiting.push(Waiting { part, file: number, first_id: first.head.trade.id });
+            }
+        }
+        self.waiting.sort_by_key(|waiting| Reverse(waiting.first_id));
+        Ok(())
+    }
+
+    /// The next trade to give; none at the end.
+    pub(super) fn head(&self) -> Option<Event> {
+        self.head.map(|row| Event::trade(row.trade))
+    }
+
+    /// Gives the trades before `limit`, until `out` holds `full` events.
+    pub(super) fn run(
+        &mut self,
+        limit: Timestamp,
+        full: usize,
+        out: &mut Vec<Event>,
+        stats: &mut TapeStats,
+    ) -> Result<(), TapeError> {
+        while let Some(head) = self.head.filter(|row| row.trade.ts < limit && out.len() < full) {
+            let next = self.next(stats)?;
+            out.push(Event::trade(head.trade));
+            stats.count(&head);
+            self.head = next;
+            if self.after_hole {
+                self.accept(&head, out);
+            }
+            self.stop_at_end();
+            if let Some(next) = self.head
+                && next.trade.id - head.trade.id != 1
+            {
+                self.announce(&head, &next, out, stats)?;
+            }
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn accept(&mut self, first: &TradeRow, out: &mut Vec<Event>) {
+        self.after_hole = false;
+        let (instrument, next_id) = (self.owner.instrument, first.trade.id);
+        let kind = EventKind::GapAccepted(GapAccepted { instrument, next_id });
+        out.push(Event { at: first.trade.ts, kind });
+    }
+
+    #[cold]
+    fn announce(
+        &mut self,
+        before: &TradeRow,
+        after: &TradeRow,
+        out: &mut Vec<Event>,
+        stats: &mut TapeStats,
+    ) -> Result<(), TapeError> {
+        let instrument = self.owner.instrument;
+        let hole = Hole {
+            instrument,
+            from_id: before.trade.id + 1,
+            to_id: after.trade.id - 1,
+            start: before.trade.ts,
+            end: after.trade.ts,
+        };
+        match self.options.gaps {
+            Gaps::Refuse => return Err(TapeError::Hole { place: self.place(after), hole }),
+            Gaps::Announce => {}
+            Gaps::Accept => self.after_hole = true,
+        }
+        stats.holes.push(hole);
+        let kind = EventKind::Gap(Gap { instrument, after_id: before.trade.id });
+        out.push(Event { at: before.trade.ts, kind });
+        Ok(())
+    }
+
+    /// Ends the flow where the period ends.
+    #[inline]
+    fn stop_at_end(&mut self) {
+        if self.head.is_some_and(|row| self.options.to.is_some_and(|to| row.trade.ts >= to)) {
+            self.head = None;
+            self.open.clear();
+            self.waiting.clear();
+        }
+    }
+
+    /// The trade after the head.
+    #[inline]
+    fn next(&mut self, stats: &mut TapeStats) -> Result<Option<TradeRow>, TapeError> {
+        loop {
+            let (Some(row), Some(head)) = (self.take()?, self.head) else { return Ok(None) };
+            if row.trade.id > head.trade.id && row.trade.ts >= head.trade.ts {
+                return Ok(Some(row));
+            }
+            self.check_repeated(&head, &row)?;
+            stats.duplicates += 1;
+        }
+    }
+
+    /// The row of lowest id over all files.
+    #[inline]
+    fn take(&mut self) -> Result<Option<TradeRow>, TapeError> {
+        if self.open.first().is_none_or(|file| file.head.trade.id >= self.bound) {
+            self.choose()?;
+        }
+        let Some(file) = self.open.first_mut() else { return Ok(None) };
+        let row = file.head;
+        if !file.advance()? {
+            self.open.remove(0);
+        }
+        Ok(Some(row))
+    }
+
+    /// Opens the files that the merge has reached and brings the one behind all others to front.
+    #[cold]
+    fn choose(&mut self) -> Result<(), TapeError> {
+        while let Some(next) = self.waiting.pop_if(|waiting| {
+            self.open.iter().all(|file| waiting.first_id <= file.head.trade.id)
+        }) {
+            let file = TradeFile::open(
+                &next.part,
+                Extent::Whole,
+                &self.owner,
+                next.file,
+                &self.consumed,
+            )?;
+            self.open.push(file);
+        }
+        self.open.sort_by_key(|file| file.head.trade.id);
+        let second = self.open.get(1).map(|file| file.head.trade.id);
+        let waiting = self.waiting.last().map(|waiting| waiting.first_id);
+        self.bound = second.into_iter().chain(waiting).min().unwrap_or(u64::MAX);
+        Ok(())
+    }
+
+    /// Accepts `row` as a repetition of `last`, or says what is wrong with it.
+    #[cold]
+    fn check_repeated(&self, last: &TradeRow, row: &TradeRow) -> Result<(), TapeError> {
+        let place = self.place(row);
+        if row.trade.id == last.trade.id {
+            if row.trade == last.trade && row.off_market == last.off_market {
+                return Ok(());
+            }
+            let (other, key) = (self.place(last), row.trade.id.to_string());
+            return Err(TapeError::Conflict { place, other, field: "id", key });
+        }
+        let other = self.place(last);
+        let (field, message) = if row.trade.id < last.trade.id {
+            let message = format!(
+                "{} is below {} of {other}; ids must go up",
+                row.trade.id, last.trade.id
+            );
+            ("id", message)
+        } else {
+            let message = format!(
+                "{} is before {} of {other}; times must not go back",
+                row.trade.ts, last.trade.ts
+            );
+            ("time", message)
+        };
+        Err(Fault { field, message }.at(place))
+    }
+
+    fn place(&self, row: &TradeRow) -> Place {
+        let name = usize::try_from(row.file).ok().and_then(|file| self.names.get(file));
+        Place { file: name.cloned().unwrap_or_else(|| "".into()), line: row.line }
+    }
+}

@@ -1,0 +1,213 @@
+//! Files of trades: aggregate trades and single trades.
+//!
+//! Invariant: a row is a trade with a positive price, a quantity of at least zero and a time, or
+//! an error that names its line. A print that is no market trade (`kind` other than `MARKET`, such
+//! as the insurance fund's) keeps its id but loses its quantity, so that it marks the id as seen
+//! and changes nothing else: were it left out, it would look like a hole.
+
+use std::sync::Arc;
+
+use arb_core::{InstrumentId, Qty, Trade};
+
+use super::bytes::{Consumed, Part};
+use super::error::{Fault, Place, TapeError};
+use super::fields::{Fields, instant, price, qty, taker_side, time, whole};
+use super::lines::Extent;
+use super::table::{Columns, Format, Rows, optional, required, text};
+
+const ID: usize = 0;
+const PRICE: usize = 1;
+const QTY: usize = 2;
+const TIME: usize = 3;
+const MAKER: usize = 4;
+const KIND: usize = 5;
+const SYMBOL: usize = 6;
+const BEST_MATCH: usize = 7;
+const FIRST_ID: usize = 8;
+const QUOTE_QTY: usize = 9;
+
+/// Aggregate and single trades. Without a header they are told apart by the number of columns and
+/// by where the time and the maker flag stand.
+static FORMAT: Format<10> = Format {
+    wanted: [
+        required(&["agg_trade_id", "id", "a", "trade_id"]),
+        required(&["price", "p"]),
+        required(&["quantity", "qty", "q"]),
+        required(&["transact_time", "time", "T", "timestamp"]),
+        required(&["is_buyer_maker", "m"]),
+        optional(&["kind", "X"]),
+        optional(&["symbol", "s"]),
+        optional(&["is_best_match", "M"]),
+        optional(&["first_trade_id", "f"]),
+        optional(&["quote_qty"]),
+    ],
+    layouts: &[
+        "agg_trade_id,price,quantity,transact_time,is_buyer_maker",
+        "id,price,qty,quote_qty,time,is_buyer_maker",
+        "agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,is_buyer_maker",
+        "id,price,qty,quote_qty,time,is_buyer_maker,is_best_match",
+        "id,price,qty,quote_qty,time,is_buyer_maker,kind",
+        "agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,is_buyer_maker,\
+         is_best_match",
+    ],
+    fits: |row, columns| {
+        let best_match = text(row, columns, BEST_MATCH);
+        instant(text(row, columns, TIME)).is_some()
+            && taker_side(text(row, columns, MAKER)).is_some()
+            && (best_match.is_empty() || taker_side(best_match).is_some())
+    },
+};
+
+/// Whose ids a file counts; the two never mix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Counts {
+    AggregateTrades,
+    SingleTrades,
+}
+
+impl Counts {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::AggregateTrades => "aggregate trades",
+            Self::SingleTrades => "single trades",
+        }
+    }
+
+    fn of(columns: &Columns<10>) -> Self {
+        let [.., None, Some(_)] = columns else { return Self::AggregateTrades };
+        Self::SingleTrades
+    }
+}
+
+/// A trade and the row it was read from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TradeRow {
+    pub(super) trade: Trade,
+    /// Index of the file among those of the instrument.
+    pub(super) file: u32,
+    pub(super) line: u64,
+    /// Whether it is no market trade; its quantity is then zero.
+    pub(super) off_market: bool,
+}
+
+/// Whose trades a file must hold.
+#[derive(Clone, Debug)]
+pub(super) struct Owner {
+    pub(super) instrument: InstrumentId,
+    pub(super) symbol: Arc<str>,
+}
+
+/// One part of a tape, with its next row already read.
+pub(super) struct TradeFile {
+    rows: Rows<10>,
+    reader: RowReader,
+    /// The next row.
+    pub(super) head: TradeRow,
+}
+
+/// What turns fields into a trade.
+struct RowReader {
+    owner: Owner,
+    file: u32,
+    id: usize,
+    price: usize,
+    qty: usize,
+    time: usize,
+    maker: usize,
+    kind: Option<usize>,
+    symbol: Option<usize>,
+}
+
+impl TradeFile {
+    /// Opens a part and reads its first row.
+    pub(super) fn open(
+        part: &Part,
+        extent: Extent,
+        owner: &Owner,
+        file: u32,
+        consumed: &Consumed,
+    ) -> Result<Self, TapeError> {
+        let mut rows = Rows::open(part, extent, &FORMAT, consumed)?;
+        let at = |wanted: usize| rows.columns().get(wanted).copied().flatten();
+        let reader = RowReader {
+            owner: owner.clone(),
+            file,
+            id: at(ID).unwrap_or_default(),
+            price: at(PRICE).unwrap_or_default(),
+            qty: at(QTY).unwrap_or_default(),
+            time: at(TIME).unwrap_or_default(),
+            maker: at(MAKER).unwrap_or_default(),
+            kind: at(KIND),
+            symbol: at(SYMBOL),
+        };
+        let head = reader
+            .next(&mut rows)?
+            .ok_or_else(|| TapeError::Empty { file: Arc::clone(part.name()) })?;
+        Ok(Self { rows, reader, head })
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        Counts::of(self.rows.columns())
+    }
+
+    /// The place of the row read last, which is the head.
+    pub(super) fn place(&self) -> Place {
+        self.rows.place()
+    }
+
+    /// Gives the head and reads the row after it; false when there is none.
+    #[inline]
+    pub(super) fn advance(&mut self) -> Result<bool, TapeError> {
+        match self.reader.next(&mut self.rows)? {
+            Some(row) => {
+                self.head = row;
+                Ok(true)
+            }
+            None => Ok(false),
+        }
+    }
+}
+
+impl RowReader {
+    #[inline]
+    fn next(&self, rows: &mut Rows<10>) -> Result<Option<TradeRow>, TapeError> {
+        let Some((trade, off_market)) = rows.next(|fields| self.parse(fields))? else {
+            return Ok(None);
+        };
+        Ok(Some(TradeRow { trade, file: self.file, line: rows.line(), off_market }))
+    }
+
+    #[inline]
+    fn parse(&self, fields: &Fields<'_>) -> Result<(Trade, bool), Fault> {
+        let maker = fields.get(self.maker);
+        let mut trade = Trade {
+            instrument: self.owner.instrument,
+            id: whole("id", fields.get(self.id))?,
+            price: price(fields.get(self.price))?,
+            qty: qty(fields.get(self.qty))?,
+            ts: time("time", fields.get(self.time))?,
+            taker_side: taker_side(maker).ok_or_else(|| no_flag(maker))?,
+        };
+        if let Some(column) = self.symbol {
+            check_symbol(fields.get(column), &self.owner.symbol)?;
+        }
+        let off_market = self.kind.is_some_and(|column| fields.get(column) != b"MARKET");
+        if off_market {
+            trade.qty = Qty::ZERO;
+        }
+        Ok((trade, off_market))
+    }
+}
+
+#[cold]
+fn no_flag(text: &[u8]) -> Fault {
+    Fault::of("is_buyer_maker", text, "is no flag; true, false, True, False, 1, 0 are allowed")
+}
+
+/// Refuses a row of another symbol than the file was given for.
+pub(super) fn check_symbol(text: &[u8], expected: &str) -> Result<(), Fault> {
+    if text == expected.as_bytes() {
+        return Ok(());
+    }
+    Err(Fault::of("symbol", text, format_args!("is another symbol; {expected} is allowed")))
+}

@@ -1,0 +1,137 @@
+//! Ratios of the engine against the machine's limit: the bare loop over the same trades.
+//!
+//! `cargo bench --bench engine` prints each figure in time per trade (throughput in elements).
+//! `ARB_BENCH_TRADES` sets the number of trades, 10 million unless told.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "a benchmark may panic")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the bare trade has narrower fields by design"
+)]
+
+mod bare;
+
+use std::hint::black_box;
+
+use arb::generator::{GeneratorConfig, TapeGenerator};
+use arb::{
+    Backtest, EngineConfig, Instrument, InstrumentConfig, InstrumentId, PaperConfig, Recorder,
+    Registry, Side, Trade,
+};
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
+
+fn tape(count: usize) -> Vec<Trade> {
+    TapeGenerator::new(GeneratorConfig::btcusdt(20_240_601)).take(count).collect()
+}
+
+fn bare_tape(tape: &[Trade]) -> Vec<bare::BareTrade> {
+    let to_bare = |t: &Trade| {
+        let price = (t.price.units() / 10_000_000) as u32;
+        let lots = (t.qty.units() / 100_000) as u32;
+        bare::BareTrade::new(t.ts.as_millis(), t.id, price, lots, t.taker_side == Side::Sell)
+    };
+    tape.iter().map(to_bare).collect()
+}
+
+fn instruments(count: usize) -> Vec<InstrumentConfig> {
+    let one = |at| InstrumentConfig {
+        spec: Instrument::perpetual(
+            &format!("SYM{at}USDT"),
+            "0.1".parse().unwrap(),
+            "0.001".parse().unwrap(),
+        ),
+        spread_bps: 1.into(),
+    };
+    (0..count).map(one).collect()
+}
+
+/// `v52_8signals` that may enter whatever an entry costs, so that fills and ledger are exercised.
+fn eager(config: EngineConfig) -> EngineConfig {
+    let text = Registry::builtin_text("v52_8signals").unwrap();
+    let mut json: serde_json::Value = serde_json::from_str(text).unwrap();
+    json["max_cost_r"] = 10.into();
+    config.with_strategy("eager", &json.to_string()).unwrap()
+}
+
+fn run(config: EngineConfig, tape: &[Trade]) -> Recorder {
+    let mut seen = Recorder::default();
+    let registry = Registry::builtin();
+    let mut test = Backtest::new(config, PaperConfig::default(), registry, &mut seen).unwrap();
+    for trade in tape {
+        test.on_trade(trade, &mut seen);
+    }
+    test.finish(&mut seen);
+    seen
+}
+
+/// The same trades, dealt to `count` instruments in turn, each on a clock that runs `count` times
+/// slower, so that an instrument sees the same trades between two ticks as alone.
+fn dealt(tape: &[Trade], count: usize) -> Vec<Trade> {
+    let first = tape[0];
+    let deal = |(at, trade): (usize, &Trade)| {
+        let (round, id) = (at / count, (at % count) as u16);
+        Trade {
+            instrument: InstrumentId(id),
+            id: first.id + round as u64,
+            ts: tape[round].ts,
+            ..*trade
+        }
+    };
+    tape.iter().enumerate().map(deal).collect()
+}
+
+fn whole_engine(c: &mut Criterion) {
+    let count = std::env::var("ARB_BENCH_TRADES").ok().and_then(|n| n.parse().ok());
+    let tape = tape(count.unwrap_or(10_000_000));
+    let bare = bare_tape(&tape);
+    let mut group = group(c, "engine", tape.len());
+    group.bench_function("bare loop, full indicators", |b| {
+        b.iter(|| bare::bare_backtest(black_box(&bare)));
+    });
+    group.bench_function("indicators", |b| {
+        b.iter(|| run(EngineConfig::new(instruments(1)), black_box(&tape)));
+    });
+    let seen = run(eager(EngineConfig::new(instruments(1))), &tape);
+    println!("whole back-test: {} trades, {} signals", seen.trades.len(), seen.signals.len());
+    group.bench_function("whole back-test", |b| {
+        b.iter(|| run(eager(EngineConfig::new(instruments(1))), black_box(&tape)));
+    });
+    group.finish();
+}
+
+fn many_symbols(c: &mut Criterion) {
+    let tape = tape(2_000_000);
+    let mut group = group(c, "symbols", tape.len());
+    for count in [1, 4, 50, 500] {
+        let dealt = dealt(&tape, count);
+        let bare = bare_tape(&dealt);
+        group.bench_function(format!("bare loop, {count}"), |b| {
+            b.iter(|| {
+                let mut all: Vec<_> =
+                    (0..count).map(|_| bare::BareIndicators::new((2 << 20) / count)).collect();
+                for (trade, bare) in dealt.iter().zip(&bare) {
+                    all[trade.instrument.index()].push(bare);
+                }
+                all.iter_mut().map(|one| one.snapshot().cvd_30m).sum::<i64>()
+            });
+        });
+        group.bench_function(format!("whole back-test, {count}"), |b| {
+            b.iter(|| run(eager(EngineConfig::new(instruments(count))), black_box(&dealt)));
+        });
+    }
+    group.finish();
+}
+
+fn group<'a>(
+    c: &'a mut Criterion,
+    name: &str,
+    trades: usize,
+) -> BenchmarkGroup<'a, criterion::measurement::WallTime> {
+    let mut group = c.benchmark_group(name);
+    group.throughput(Throughput::Elements(trades as u64));
+    group.sample_size(10);
+    group
+}
+
+criterion_group!(benches, whole_engine, many_symbols);
+criterion_main!(benches);

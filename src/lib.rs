@@ -1,0 +1,46 @@
+//! A deterministic engine for Binance perpetual futures: order-flow signals scored every 15
+//! seconds, back-tested on recorded trades, with a risk guard over everything.
+//!
+//! The engine itself is a pure value ([`Engine`]); this crate adds what touches the world: reading
+//! recorded trades ([`tape`]) and the journal of events that replays byte for byte ([`record`]).
+//!
+//! ```
+//! use arb::generator::{GeneratorConfig, TapeGenerator};
+//! use arb::{Backtest, EngineConfig, Instrument, InstrumentConfig, PaperConfig, Recorder, Registry};
+//! use arb::stats::Summary;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let spec = Instrument::perpetual("BTCUSDT", "0.1".parse()?, "0.001".parse()?);
+//! let strategy = Registry::builtin_text("v52_8signals").ok_or("no such strategy")?;
+//! let config = EngineConfig::new(vec![InstrumentConfig { spec, spread_bps: 1.into() }])
+//!     .with_strategy("v52_8signals", strategy)?;
+//!
+//! let mut seen = Recorder::default();
+//! let mut test = Backtest::new(config, PaperConfig::default(), Registry::builtin(), &mut seen)?;
+//! for trade in TapeGenerator::new(GeneratorConfig::btcusdt(1)).take(20_000) {
+//!     test.on_trade(&trade, &mut seen);
+//! }
+//! test.finish(&mut seen);
+//! println!("{:?}", Summary::new(seen.trades.values(), &seen.equity));
+//! # Ok(()) }
+//! ```
+
+pub mod record;
+
+pub use arb_core::{
+    AccountConfig, Approved, AuthError, BAR, Backfill, Backtest, Book, Booked, Bracket, Budget,
+    ClientOrderId, Command, ConfigError, Configure, Context, Decimal, Decision, Direction,
+    DropReason, ENGINE_VERSION, Effect, Engine, EngineConfig, Entry, EntryCosts, Event, EventKind,
+    Exit, ExitRules, Factor, Factors, FeedState, Fill, FillModel, FundingSettled, Gap, GapAccepted,
+    Health, Hole, Indicators, Input, InputAges, InputName, InputValue, Inputs, Instrument,
+    InstrumentConfig, InstrumentId, Intent, Interest, Ledger, Leg, LeverageBracket, Line,
+    Liquidations, Mark, Market, MarketState, Money, Name, Notional, NumError, Observer, Order,
+    OrderEvent, OrderKind, OrderState, OrderStatus, OrderUpdate, Output, PaperConfig, PaperVenue,
+    ParseIdError, Position, Price, Purpose, Qty, QtySum, Quote, Reason, Record, Recorder, Refusal,
+    Registry, RejectReason, RiskConfig, RiskNote, RiskState, Role, Round, Rule, RuleOff, RunId,
+    Side, Signal, SignedQty, StoreError, Strategy, StrategyText, Tier, TimeInForce, Timestamp,
+    Trade, TradeNote, TradeStatus, Transfer, Trip, VenueError, WorkingType, default_brackets,
+    generator, hash_of, port, stats, strategy, time,
+};
+#[cfg(feature = "tapes")]
+pub use arb_store::tape;

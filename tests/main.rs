@@ -1,0 +1,15 @@
+//! Claims about the whole engine, from outside.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::expect_used
+)]
+#![allow(clippy::float_cmp, clippy::cast_precision_loss, clippy::cast_possible_truncation)]
+#![allow(clippy::cast_sign_loss, clippy::cast_possible_wrap, unreachable_pub)]
+
+mod determinism;
+mod indicators;
+mod naive;
+mod support;
