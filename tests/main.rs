@@ -10,6 +10,8 @@
 #![allow(clippy::cast_sign_loss, clippy::cast_possible_wrap, unreachable_pub)]
 
 mod determinism;
+mod golden;
 mod indicators;
+mod klines;
 mod naive;
 mod support;

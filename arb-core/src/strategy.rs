@@ -211,26 +211,26 @@ impl fmt::Display for Reason {
 }
 
 /// Largest number of factors of a decision, and of inputs of a factor.
-const FACTORS: usize = 10;
-const INPUTS: usize = 4;
+const FACTORS: usize = 8;
+const INPUTS: usize = 3;
 
 /// One part of a score: points, the most it can give, and what it looked at.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Factor {
     /// Layer, such as `direction`.
-    pub name: Name,
+    pub name: &'static str,
     /// Points given, 0 to `max`.
     pub score: f64,
     /// Most points it can give: its weight.
     pub max: f64,
     /// What it looked at; none is an absent value.
-    pub inputs: [Option<(Name, Option<f64>)>; INPUTS],
+    pub inputs: [Option<(&'static str, Option<f64>)>; INPUTS],
     /// The reading in words.
-    pub note: Name,
+    pub note: &'static str,
 }
 
 impl Factor {
-    /// A factor that looked at up to four values; further ones are not recorded.
+    /// A factor that looked at up to three values; further ones are not recorded.
     #[must_use]
     pub fn new(
         name: &'static str,
@@ -238,24 +238,24 @@ impl Factor {
         inputs: &[(&'static str, Option<f64>)],
         note: &'static str,
     ) -> Self {
-        let mut kept = [const { None }; INPUTS];
+        let mut kept = [None; INPUTS];
         for (slot, (name, value)) in kept.iter_mut().zip(inputs) {
-            *slot = Some((Name::Borrowed(*name), *value));
+            *slot = Some((*name, *value));
         }
-        Self { name: Name::Borrowed(name), score, max, inputs: kept, note: Name::Borrowed(note) }
+        Self { name, score, max, inputs: kept, note }
     }
 }
 
 /// The parts of a score, in order; as JSON a map by name of `{score, max, inputs, note}`.
 ///
 /// Kept in place, because a score is computed at every tick and rarely recorded.
-#[derive(Clone, Debug, PartialEq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
 pub struct Factors {
     items: [Option<Factor>; FACTORS],
 }
 
 impl Factors {
-    /// Adds a factor; beyond ten they are not recorded.
+    /// Adds a factor; beyond eight they are not recorded.
     pub fn push(&mut self, factor: Factor) {
         if let Some(slot) = self.items.iter_mut().find(|slot| slot.is_none()) {
             *slot = Some(factor);
@@ -282,7 +282,7 @@ struct FactorBody<'a> {
     note: &'a str,
 }
 
-struct Inputs<'a>(&'a [Option<(Name, Option<f64>)>]);
+struct Inputs<'a>(&'a [Option<(&'static str, Option<f64>)>]);
 
 impl Serialize for Inputs<'_> {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
@@ -298,7 +298,7 @@ impl Serialize for Factors {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
         let mut map = s.serialize_map(Some(self.iter().count()))?;
         for f in self.iter() {
-            let (score, max, note) = (f.score, f.max, f.note.as_ref());
+            let (score, max, note) = (f.score, f.max, f.note);
             map.serialize_entry(
                 &f.name,
                 &FactorBody { score, max, inputs: Inputs(&f.inputs), note },

@@ -65,3 +65,6 @@ impl Atr {
         (self.bars >= LENGTH).then_some(self.value)
     }
 }
+
+#[cfg(test)]
+mod tests;

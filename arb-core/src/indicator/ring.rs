@@ -11,27 +11,29 @@ const CHUNK: usize = 1_024;
 #[derive(Clone, Debug)]
 struct Chunk {
     base_us: i64,
-    delta_us: Vec<u32>,
-    qty: Vec<i64>,
+    len: usize,
+    delta_us: Box<[u32; CHUNK]>,
+    qty: Box<[i64; CHUNK]>,
 }
 
 impl Chunk {
-    fn new(base_us: i64) -> Self {
-        Self { base_us, delta_us: Vec::with_capacity(CHUNK), qty: Vec::with_capacity(CHUNK) }
+    fn new() -> Self {
+        Self { base_us: 0, len: 0, delta_us: Box::new([0; CHUNK]), qty: Box::new([0; CHUNK]) }
     }
 
-    fn restart(&mut self, base_us: i64) {
-        self.base_us = base_us;
-        self.delta_us.clear();
-        self.qty.clear();
+    /// The present trades; a slice, so that no index can miss.
+    fn held(&self) -> (&[u32], &[i64]) {
+        let both = (self.delta_us.get(..self.len), self.qty.get(..self.len));
+        (both.0.unwrap_or_default(), both.1.unwrap_or_default())
     }
 
     #[inline]
     fn push(&mut self, ts_us: i64, qty: i64) -> bool {
-        match u32::try_from(ts_us - self.base_us) {
-            Ok(delta) if self.qty.len() < CHUNK => {
-                self.delta_us.push(delta);
-                self.qty.push(qty);
+        let slots = (self.delta_us.get_mut(self.len), self.qty.get_mut(self.len));
+        match (u32::try_from(ts_us - self.base_us), slots) {
+            (Ok(delta), (Some(delta_slot), Some(qty_slot))) => {
+                (*delta_slot, *qty_slot) = (delta, qty);
+                self.len += 1;
                 true
             }
             _ => false,
@@ -40,7 +42,7 @@ impl Chunk {
 
     /// How many trades from `offset` on are earlier than `before_us`.
     fn earlier_than(&self, offset: usize, before_us: i64) -> usize {
-        let deltas = self.delta_us.get(offset..).unwrap_or_default();
+        let deltas = self.held().0.get(offset..).unwrap_or_default();
         let limit = before_us.saturating_sub(self.base_us);
         match u32::try_from(limit) {
             Ok(limit) => deltas.partition_point(|delta| *delta < limit),
@@ -60,7 +62,10 @@ pub(super) struct Cursor {
 /// The ring.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ring {
-    chunks: VecDeque<Chunk>,
+    /// Full chunks, oldest first.
+    sealed: VecDeque<Chunk>,
+    /// The chunk that grows; none before the first trade.
+    tail: Option<Chunk>,
     dropped: u64,
     spare: Option<Chunk>,
 }
@@ -68,7 +73,7 @@ pub(super) struct Ring {
 impl Ring {
     #[inline]
     pub(super) fn push(&mut self, ts_us: i64, qty: i64) {
-        let fits = self.chunks.back_mut().is_some_and(|chunk| chunk.push(ts_us, qty));
+        let fits = self.tail.as_mut().is_some_and(|chunk| chunk.push(ts_us, qty));
         if !fits {
             self.grow(ts_us, qty);
         }
@@ -76,17 +81,25 @@ impl Ring {
 
     #[cold]
     fn grow(&mut self, ts_us: i64, qty: i64) {
-        let mut chunk = self.spare.take().unwrap_or_else(|| Chunk::new(ts_us));
-        chunk.restart(ts_us);
+        let mut chunk = self.spare.take().unwrap_or_else(Chunk::new);
+        (chunk.base_us, chunk.len) = (ts_us, 0);
         let _ = chunk.push(ts_us, qty);
-        self.chunks.push_back(chunk);
+        self.sealed.extend(self.tail.replace(chunk));
+    }
+
+    fn chunk(&self, index: usize) -> Option<&Chunk> {
+        if index == self.sealed.len() { self.tail.as_ref() } else { self.sealed.get(index) }
+    }
+
+    fn chunks(&self) -> impl Iterator<Item = &Chunk> {
+        self.sealed.iter().chain(&self.tail)
     }
 
     /// Moves `cursor` over the trades earlier than `before_us`, a slice of a chunk at a time.
     pub(super) fn pass(&self, cursor: &mut Cursor, before_us: i64, mut each: impl FnMut(Run<'_>)) {
         loop {
             let index = usize::try_from(cursor.chunk - self.dropped).unwrap_or(usize::MAX);
-            let Some(chunk) = self.chunks.get(index) else { return };
+            let Some(chunk) = self.chunk(index) else { return };
             let count = chunk.earlier_than(cursor.offset, before_us);
             let range = cursor.offset..cursor.offset + count;
             if let (Some(delta_us), Some(qty)) =
@@ -96,8 +109,7 @@ impl Ring {
                 each(Run { base_us: chunk.base_us, delta_us, qty });
             }
             cursor.offset += count;
-            let is_last = index + 1 == self.chunks.len();
-            if cursor.offset < chunk.qty.len() || is_last {
+            if cursor.offset < chunk.len || index == self.sealed.len() {
                 return;
             }
             *cursor = Cursor { chunk: cursor.chunk + 1, offset: 0 };
@@ -107,7 +119,7 @@ impl Ring {
     /// Frees the chunks that lie wholly before `cursor`.
     pub(super) fn drop_before(&mut self, cursor: Cursor) {
         while self.dropped < cursor.chunk {
-            let Some(chunk) = self.chunks.pop_front() else { return };
+            let Some(chunk) = self.sealed.pop_front() else { return };
             self.spare = Some(chunk);
             self.dropped += 1;
         }
@@ -115,11 +127,11 @@ impl Ring {
 
     /// Visits every quantity from `from` up to, not including, `to`.
     pub(super) fn for_each_qty(&self, from: Cursor, to: Cursor, mut each: impl FnMut(i64)) {
-        for (number, chunk) in (self.dropped..).zip(&self.chunks) {
+        for (number, chunk) in (self.dropped..).zip(self.chunks()) {
             let start = if number == from.chunk { from.offset } else { 0 };
-            let end = if number == to.chunk { to.offset } else { chunk.qty.len() };
+            let end = if number == to.chunk { to.offset } else { chunk.len };
             if number >= from.chunk && number <= to.chunk {
-                chunk.qty.get(start..end).unwrap_or_default().iter().for_each(|qty| each(*qty));
+                chunk.held().1.get(start..end).unwrap_or_default().iter().for_each(|qty| each(*qty));
             }
         }
     }
@@ -134,7 +146,7 @@ impl Ring {
 
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
-        let chunks = self.chunks.len() + usize::from(self.spare.is_some());
+        let chunks = self.chunks().count() + usize::from(self.spare.is_some());
         chunks * CHUNK * (size_of::<u32>() + size_of::<i64>())
     }
 }

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{self, DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::Strategy;
 use super::layered_score::LayeredScore;
@@ -52,6 +52,7 @@ const BUILTIN: [(&str, &str); 2] = [
 
 /// What every strategy file begins with.
 #[derive(Deserialize)]
+#[serde(expecting = "an object with `kind` and `name`")]
 struct Envelope {
     kind: String,
     name: String,
@@ -114,27 +115,84 @@ impl Registry {
 ///
 /// The type says itself whether unknown fields are refused (`deny_unknown_fields`).
 ///
+/// ```
+/// #[derive(Debug, serde::Deserialize)]
+/// #[serde(deny_unknown_fields)]
+/// struct Config {
+///     kind: String,
+///     hours: u32,
+/// }
+/// let text = "{\n  \"kind\": \"clock\",\n  \"hours\": \"six\"\n}";
+/// let error = arb_core::strategy::parse_strict::<Config>("clock.json", text).unwrap_err();
+/// let expected = "clock.json:3: hours: invalid type: string \"six\", expected u32";
+/// assert_eq!(error.to_string(), expected);
+/// ```
+///
 /// # Errors
 /// [`ConfigError`] of the first thing that is wrong.
 pub fn parse_strict<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, ConfigError> {
     let mut json = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|e| {
-        let path = e.path().to_string();
         let (line, message) = (e.inner().line(), e.inner().to_string());
         // serde_json repeats the place behind its message.
         let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(m, _)| m);
-        let field = if path == "." { "json".to_owned() } else { path };
-        ConfigError::new(file, Some(line), field, message)
+        ConfigError::new(file, Some(line), field_of(&e.path().to_string(), message), message)
     })?;
     json.end()
         .map_err(|e| ConfigError::new(file, Some(e.line()), "json", "has text behind its end"))?;
     Ok(value)
 }
 
-/// The line of the first occurrence of a key, for errors of values that parse.
-pub(crate) fn line_of(text: &str, key: &str) -> Option<usize> {
-    let quoted = format!("\"{key}\"");
-    text.lines().position(|line| line.contains(&quoted)).map(|at| at + 1)
+/// The path of what is wrong; the name of a missing or doubled field is added to its parent's.
+fn field_of(path: &str, message: &str) -> String {
+    // A dot stands for the whole text, `?` for a key that could not be read.
+    let parent = path.trim_end_matches('?').trim_end_matches('.');
+    let named = ["missing field `", "duplicate field `"]
+        .into_iter()
+        .find_map(|what| message.strip_prefix(what)?.strip_suffix('`'));
+    match (parent, named) {
+        ("", None) => "json".to_owned(),
+        ("", Some(field)) => field.to_owned(),
+        (parent, None) => parent.to_owned(),
+        (parent, Some(field)) => format!("{parent}.{field}"),
+    }
+}
+
+/// The line of the field at a dotted path, in a text that parses; none where there is no such field.
+pub(crate) fn line_of(text: &str, path: &str) -> Option<usize> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    FieldAt(path).deserialize(&mut json).err().map(|e| e.line())
+}
+
+/// Walks to a field and fails there, because of all results only an error carries a line.
+struct FieldAt<'a>(&'a str);
+
+impl<'de> DeserializeSeed<'de> for FieldAt<'_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for FieldAt<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let (head, rest) =
+            self.0.split_once('.').map_or((self.0, None), |(head, rest)| (head, Some(rest)));
+        while let Some(key) = map.next_key::<String>()? {
+            match rest {
+                _ if key != head => drop(map.next_value::<IgnoredAny>()?),
+                Some(rest) => map.next_value_seed(FieldAt(rest))?,
+                None => return Err(de::Error::custom("here")),
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Reads arbitrary bytes as a strategy; for fuzzing, never panics.

@@ -153,7 +153,11 @@ impl Packed {
             }
             ZipError::Io(source) => self.io(source),
             // The directory is the last thing in a zip: without it the end is missing.
-            ZipError::InvalidArchive(reason) if reason.contains("EOCD") => self.truncated(),
+            ZipError::InvalidArchive(reason)
+                if reason.contains("EOCD") || reason.starts_with("Unexpected end") =>
+            {
+                self.truncated()
+            }
             other => TapeError::Damaged {
                 file: Arc::clone(&self.name),
                 packing: "zip",

@@ -108,9 +108,8 @@ pub(super) fn digits(text: &[u8]) -> Option<u64> {
 /// A whole number such as an id.
 #[inline]
 pub(super) fn whole(field: &'static str, text: &[u8]) -> Result<u64, Fault> {
-    digits(text).ok_or_else(|| {
-        Fault::of(field, text, "is no whole number; 1 to 18 digits are allowed")
-    })
+    digits(text)
+        .ok_or_else(|| Fault::of(field, text, "is no whole number; 1 to 18 digits are allowed"))
 }
 
 /// An instant from milliseconds or microseconds, told apart by their size: 13 digits are
@@ -200,8 +199,10 @@ pub(super) fn decimal(field: &'static str, text: &[u8]) -> Result<Decimal, Fault
         false => 0,
     };
     let significant = number.get(..number.len() - padding).unwrap_or(number);
-    Decimal::from_str_exact(significant.trim_end_matches('.'))
-        .map_err(|_| Fault::of(field, text, "has too many digits; 28 are allowed"))
+    let value = Decimal::from_str_exact(significant.trim_end_matches('.'))
+        .map_err(|_| Fault::of(field, text, "has too many digits; 28 are allowed"))?;
+    // A zero with a sign is equal to zero but prints otherwise.
+    Ok(if value.is_zero() { Decimal::ZERO } else { value })
 }
 
 /// A ratio: a decimal number, not negative, as the nearest float.

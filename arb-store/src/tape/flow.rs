@@ -212,16 +212,12 @@ impl Flow {
     /// Opens the files that the merge has reached and brings the one behind all others to front.
     #[cold]
     fn choose(&mut self) -> Result<(), TapeError> {
-        while let Some(next) = self.waiting.pop_if(|waiting| {
-            self.open.iter().all(|file| waiting.first_id <= file.head.trade.id)
-        }) {
-            let file = TradeFile::open(
-                &next.part,
-                Extent::Whole,
-                &self.owner,
-                next.file,
-                &self.consumed,
-            )?;
+        while let Some(next) = self
+            .waiting
+            .pop_if(|waiting| self.open.iter().all(|file| waiting.first_id <= file.head.trade.id))
+        {
+            let file =
+                TradeFile::open(&next.part, Extent::Whole, &self.owner, next.file, &self.consumed)?;
             self.open.push(file);
         }
         self.open.sort_by_key(|file| file.head.trade.id);
@@ -244,10 +240,8 @@ impl Flow {
         }
         let other = self.place(last);
         let (field, message) = if row.trade.id < last.trade.id {
-            let message = format!(
-                "{} is below {} of {other}; ids must go up",
-                row.trade.id, last.trade.id
-            );
+            let message =
+                format!("{} is below {} of {other}; ids must go up", row.trade.id, last.trade.id);
             ("id", message)
         } else {
             let message = format!(

@@ -41,7 +41,11 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn open(part: &Part, extent: Extent, consumed: &Consumed) -> Result<Self, TapeError> {
+    pub(super) fn open(
+        part: &Part,
+        extent: Extent,
+        consumed: &Consumed,
+    ) -> Result<Self, TapeError> {
         let size = match extent {
             Extent::Whole => 64 * MAX_LINE,
             Extent::Beginning => 4 * MAX_LINE,
@@ -64,7 +68,7 @@ impl Lines {
         let uncut = self.block.get(self.rest.clone()).unwrap_or_default();
         if let Some(length) = memchr(b'\n', uncut) {
             self.rest.start = start + length + 1;
-            self.accept(start..start + length);
+            self.accept(start..start + length)?;
         } else if !self.refill()? {
             return Ok(None);
         }
@@ -94,16 +98,27 @@ impl Lines {
         self.number -= 1;
     }
 
+    /// Takes the bytes of a line without its `\n`.
     #[inline]
-    fn accept(&mut self, line: Range<usize>) {
+    fn accept(&mut self, line: Range<usize>) -> Result<(), TapeError> {
         self.number += 1;
         self.line = line;
+        if self.line.len() > MAX_LINE {
+            return Err(self.too_long());
+        }
         if self.current().last() == Some(&b'\r') {
             self.line.end -= 1;
         }
         if self.number == 1 && self.current().starts_with(BOM) {
             self.line.start += BOM.len();
         }
+        Ok(())
+    }
+
+    #[cold]
+    fn too_long(&self) -> TapeError {
+        let what = format!("has more than {MAX_LINE} bytes; no archive has such lines");
+        Fault::of("row", self.current(), what).at(self.place())
     }
 
     /// Reads until the block holds a line, and takes it; false at the end of the text.
@@ -113,18 +128,13 @@ impl Lines {
         self.rest = 0..self.rest.len();
         loop {
             let filled = self.rest.end;
-            if filled > MAX_LINE {
-                self.number += 1;
-                let what = format!("has more than {MAX_LINE} bytes; no archive has such lines");
-                let text = self.block.get(..filled).unwrap_or_default();
-                return Err(Fault::of("row", text, what).at(self.place()));
-            }
-            let count = if self.ended { 0 } else { self.fill()? };
+            // A longer beginning is refused at once: it might never end.
+            let count = if self.ended || filled > MAX_LINE { 0 } else { self.fill()? };
             self.rest.end += count;
             let fresh = self.block.get(filled..self.rest.end).unwrap_or_default();
             if let Some(length) = memchr(b'\n', fresh) {
                 self.rest.start = filled + length + 1;
-                self.accept(0..filled + length);
+                self.accept(0..filled + length)?;
                 return Ok(true);
             }
             if count == 0 {
@@ -132,7 +142,7 @@ impl Lines {
                 self.rest = filled..filled;
                 // A last line needs no end.
                 if filled > 0 {
-                    self.accept(0..filled);
+                    self.accept(0..filled)?;
                 }
                 return Ok(filled > 0);
             }

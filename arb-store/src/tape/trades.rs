@@ -74,8 +74,11 @@ impl Counts {
     }
 
     fn of(columns: &Columns<10>) -> Self {
-        let [.., None, Some(_)] = columns else { return Self::AggregateTrades };
-        Self::SingleTrades
+        let has = |wanted: usize| columns.get(wanted).copied().flatten().is_some();
+        match has(QUOTE_QTY) && !has(FIRST_ID) {
+            true => Self::SingleTrades,
+            false => Self::AggregateTrades,
+        }
     }
 }
 
@@ -94,7 +97,21 @@ pub(super) struct TradeRow {
 #[derive(Clone, Debug)]
 pub(super) struct Owner {
     pub(super) instrument: InstrumentId,
-    pub(super) symbol: Arc<str>,
+    /// The only symbol a symbol column may hold; none where any will do.
+    pub(super) symbol: Option<Arc<str>>,
+}
+
+impl Owner {
+    /// Refuses a row of another symbol.
+    pub(super) fn check_symbol(&self, text: &[u8]) -> Result<(), Fault> {
+        match &self.symbol {
+            Some(symbol) if text != symbol.as_bytes() => {
+                let what = format_args!("is another symbol; {symbol} is allowed");
+                Err(Fault::of("symbol", text, what))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// One part of a tape, with its next row already read.
@@ -155,7 +172,7 @@ impl TradeFile {
         self.rows.place()
     }
 
-    /// Gives the head and reads the row after it; false when there is none.
+    /// Reads the row after the head, which becomes the head; false when there is none.
     #[inline]
     pub(super) fn advance(&mut self) -> Result<bool, TapeError> {
         match self.reader.next(&mut self.rows)? {
@@ -189,7 +206,7 @@ impl RowReader {
             taker_side: taker_side(maker).ok_or_else(|| no_flag(maker))?,
         };
         if let Some(column) = self.symbol {
-            check_symbol(fields.get(column), &self.owner.symbol)?;
+            self.owner.check_symbol(fields.get(column))?;
         }
         let off_market = self.kind.is_some_and(|column| fields.get(column) != b"MARKET");
         if off_market {
@@ -202,12 +219,4 @@ impl RowReader {
 #[cold]
 fn no_flag(text: &[u8]) -> Fault {
     Fault::of("is_buyer_maker", text, "is no flag; true, false, True, False, 1, 0 are allowed")
-}
-
-/// Refuses a row of another symbol than the file was given for.
-pub(super) fn check_symbol(text: &[u8], expected: &str) -> Result<(), Fault> {
-    if text == expected.as_bytes() {
-        return Ok(());
-    }
-    Err(Fault::of("symbol", text, format_args!("is another symbol; {expected} is allowed")))
 }

@@ -1,14 +1,18 @@
 //! The configuration of a layered score: every number of it, none with a default.
+//!
+//! Invariant: a configuration that passed [`check`](LayeredScoreConfig::check) gives finite scores
+//! between 0 and 100 and a stop that is not zero, whatever the market does. The types refuse what
+//! is unknown or missing, the ranges what makes no sense.
 
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use super::range::{Range, refusal};
 use crate::error::ConfigError;
 use crate::num::decimal_text;
 use crate::strategy::ExitRules;
-use crate::strategy::registry::line_of;
 
 /// A strategy file of kind `layered_score`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,8 +20,9 @@ use crate::strategy::registry::line_of;
 #[serde(deny_unknown_fields)]
 pub struct LayeredScoreConfig {
     /// `layered_score`.
-    pub kind: String,
+    pub kind: Kind,
     /// Name in signals and orders: 1 to 40 of a-z, 0-9 and _.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[a-z0-9_]{1,40}$")))]
     pub name: String,
     /// `"all"`, or the symbols it looks at.
     pub symbols: Symbols,
@@ -31,8 +36,8 @@ pub struct LayeredScoreConfig {
     pub cool_down_minutes: u32,
     /// Bounds and sizes of the tiers.
     pub tiers: Tiers,
-    /// Smallest |cvd_30m| as a share of the 30-minute volume for a direction.
-    pub min_cvd_share: f64,
+    /// Rules of the candidate direction and its layer.
+    pub direction: DirectionRule,
     /// Bounds of the crowding layer.
     pub crowding: Crowding,
     /// Bounds of the funding part.
@@ -49,6 +54,15 @@ pub struct LayeredScoreConfig {
     pub max_cost_r: f64,
     /// Where a position ends.
     pub exits: ExitRules,
+}
+
+/// The kind of this file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// `layered_score`.
+    LayeredScore,
 }
 
 /// Instruments a strategy looks at.
@@ -117,7 +131,7 @@ impl Weights {
         ]
     }
 
-    pub(super) fn total(&self) -> f64 {
+    fn total(&self) -> f64 {
         self.named().iter().fold(0.0, |sum, (_, weight)| sum + weight)
     }
 }
@@ -133,12 +147,33 @@ pub struct Tiers {
     pub heavy_from: f64,
     /// Size of a standard signal in R.
     #[serde(with = "decimal_text")]
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    #[cfg_attr(feature = "schema", schemars(with = "DecimalText"))]
     pub standard_multiplier: Decimal,
     /// Size of a heavy signal in R.
     #[serde(with = "decimal_text")]
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    #[cfg_attr(feature = "schema", schemars(with = "DecimalText"))]
     pub heavy_multiplier: Decimal,
+}
+
+/// How a Decimal may be written.
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes the JSON, is never built")]
+enum DecimalText {
+    Text(String),
+    Number(f64),
+}
+
+/// Rules of the candidate direction and its layer.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct DirectionRule {
+    /// Smallest |cvd_30m| as a share of the 30-minute volume for a candidate.
+    pub min_cvd_share: f64,
+    /// Share of its part that the large flow gives when it is absent or zero.
+    pub no_large_flow_share: f64,
 }
 
 /// Bounds of the crowding layer for a LONG; a SHORT is mirrored.
@@ -154,6 +189,8 @@ pub struct Crowding {
     pub top_trader_full: f64,
     /// Top-trader ratio at or below which a LONG gets none.
     pub top_trader_none: f64,
+    /// Share of its half that an absent ratio gives.
+    pub absent_share: f64,
 }
 
 /// Bounds of the funding part.
@@ -174,6 +211,12 @@ pub struct Environment {
     pub rise: f64,
     /// Other rises for some symbols.
     pub by_symbol: BTreeMap<String, f64>,
+    /// Share of the weight for a smaller rise, or none.
+    pub steady_share: f64,
+    /// Share of the weight for a fall.
+    pub fall_share: f64,
+    /// Share of the weight when open interest is absent.
+    pub absent_share: f64,
 }
 
 /// Bounds of the liquidation part.
@@ -194,8 +237,12 @@ pub struct LiquidationRule {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Auxiliary {
-    /// Coinbase premium that counts, a fraction.
+    /// Coinbase premium beyond which it counts, a fraction.
     pub premium: f64,
+    /// Share of the weight for a premium between both bounds.
+    pub between_share: f64,
+    /// Share of the weight when the premium is absent.
+    pub absent_share: f64,
 }
 
 /// Gates beside the score; null switches an optional one off.
@@ -207,9 +254,11 @@ pub struct Gates {
     pub min_inputs_present: f64,
     /// Smallest ATR percentile, 0 to 100.
     #[serde(deserialize_with = "required")]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "nullable_number"))]
     pub min_atr_percentile: Option<f64>,
     /// Largest ATR percentile, 0 to 100.
     #[serde(deserialize_with = "required")]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "nullable_number"))]
     pub max_atr_percentile: Option<f64>,
     /// Share of the last 24 hours outside holes.
     pub min_coverage_24h: f64,
@@ -222,8 +271,10 @@ fn required<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<f64>, D::Er
     Option::deserialize(d)
 }
 
-/// One number, where it stands and what is allowed.
-type Range = (&'static str, f64, f64, f64);
+#[cfg(feature = "schema")]
+fn nullable_number(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "type": ["number", "null"], "format": "double" })
+}
 
 impl LayeredScoreConfig {
     /// Checks what the types cannot.
@@ -231,24 +282,13 @@ impl LayeredScoreConfig {
     /// # Errors
     /// [`ConfigError`] names line, field and the allowed range.
     pub(super) fn check(&self, file: &str, text: &str) -> Result<(), ConfigError> {
-        let refuse = |path: &str, message: String| {
-            let key = path.rsplit('.').next().unwrap_or(path);
-            Err(ConfigError::new(file, line_of(text, key), path, message))
-        };
-        for (name, weight) in self.weights.named() {
-            if !(0.0..=110.0).contains(&weight) {
-                let message = format!("is {weight}; 0 to 110 is allowed");
-                return refuse(&format!("weights.{name}"), message);
-            }
+        let refuse = |path: &str, message: String| Err(refusal(file, text, path, message));
+        for range in self.weight_ranges().chain(self.score_ranges()).chain(self.exit_ranges()) {
+            range.check(file, text)?;
         }
         let total = self.weights.total();
         if !(100.0..=110.0).contains(&total) {
             return refuse("weights", format!("sum to {total}; 100 to 110 is allowed"));
-        }
-        for (path, value, low, high) in self.ranges() {
-            if !(low..=high).contains(&value) {
-                return refuse(path, format!("is {value}; {low} to {high} is allowed"));
-            }
         }
         for (path, multiplier) in [
             ("tiers.standard_multiplier", self.tiers.standard_multiplier),
@@ -258,57 +298,79 @@ impl LayeredScoreConfig {
                 return refuse(path, format!("is {multiplier}; above 0 to 10 is allowed"));
             }
         }
-        if let Symbols::These(list) = &self.symbols
-            && list.is_empty()
-        {
-            return refuse("symbols", "is empty; \"all\" or a list of symbols is allowed".into());
+        match &self.symbols {
+            Symbols::These(list) if list.is_empty() => {
+                refuse("symbols", "is empty; \"all\" or a list of symbols is allowed".to_owned())
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
-    fn ranges(&self) -> Vec<Range> {
-        let small = 1e-9;
-        let Self { crowding, gates, exits, liquidation, tiers, .. } = self;
-        let percentile = |value: Option<f64>, absent: f64| value.unwrap_or(absent);
-        let low_percentile = percentile(gates.min_atr_percentile, 0.0);
-        let mut ranges = vec![
-            ("threshold", self.threshold, tiers.light_from, 100.0),
-            ("tiers.light_from", tiers.light_from, 0.0, 100.0),
-            ("tiers.heavy_from", tiers.heavy_from, self.threshold, 100.0),
-            ("flip_threshold", self.flip_threshold, self.threshold, 100.0),
-            ("cool_down_minutes", self.cool_down_minutes.into(), 0.0, 1_440.0),
-            ("min_cvd_share", self.min_cvd_share, 0.0, 1.0),
-            ("crowding.long_short_full", crowding.long_short_full, small, 100.0),
-            ("crowding.long_short_none", crowding.long_short_none, small, 100.0),
-            ("crowding.top_trader_full", crowding.top_trader_full, small, 100.0),
-            ("crowding.top_trader_none", crowding.top_trader_none, small, 100.0),
-            ("funding.base_rate_8h", self.funding.base_rate_8h, 0.0, 1.0),
-            ("environment.rise", self.environment.rise, small, 10.0),
-            ("liquidation.ratio", liquidation.ratio, 1.0, 1_000.0),
-            ("liquidation.min_notional", liquidation.min_notional, 0.0, 1e12),
-            ("liquidation.min_share_of_24h", liquidation.min_share_of_24h, 0.0, 1.0),
-            ("auxiliary.premium", self.auxiliary.premium, 0.0, 1.0),
-            ("gates.min_inputs_present", gates.min_inputs_present, 0.0, 1.0),
-            ("gates.min_atr_percentile", low_percentile, 0.0, 100.0),
-            (
-                "gates.max_atr_percentile",
-                percentile(gates.max_atr_percentile, 100.0),
-                low_percentile,
-                100.0,
+    fn weight_ranges(&self) -> impl Iterator<Item = Range> {
+        let ranges = self.weights.named();
+        ranges.into_iter().map(|(name, w)| Range::from(format!("weights.{name}"), w, 0.0, 110.0))
+    }
+
+    fn score_ranges(&self) -> impl Iterator<Item = Range> {
+        let share = |path, value| Range::from(path, value, 0.0, 1.0);
+        let Self { crowding, environment, liquidation, auxiliary, tiers, direction, .. } = self;
+        let (full, none) = (crowding.long_short_full, crowding.top_trader_none);
+        let fixed = [
+            Range::from("threshold", self.threshold, tiers.light_from, 100.0),
+            Range::from("tiers.light_from", tiers.light_from, 0.0, 100.0),
+            Range::from("tiers.heavy_from", tiers.heavy_from, self.threshold, 100.0),
+            Range::from("flip_threshold", self.flip_threshold, self.threshold, 100.0),
+            Range::from("cool_down_minutes", self.cool_down_minutes, 0.0, 1_440.0),
+            share("direction.min_cvd_share", direction.min_cvd_share),
+            share("direction.no_large_flow_share", direction.no_large_flow_share),
+            Range::from("crowding.long_short_full", full, 0.0, 100.0),
+            Range::above("crowding.long_short_none", crowding.long_short_none, full, 100.0),
+            Range::from("crowding.top_trader_none", none, 0.0, 100.0),
+            Range::above("crowding.top_trader_full", crowding.top_trader_full, none, 100.0),
+            share("crowding.absent_share", crowding.absent_share),
+            share("funding.base_rate_8h", self.funding.base_rate_8h),
+            Range::above("environment.rise", environment.rise, 0.0, 10.0),
+            share("environment.steady_share", environment.steady_share),
+            Range::from(
+                "environment.fall_share",
+                environment.fall_share,
+                0.0,
+                environment.steady_share,
             ),
-            ("gates.min_coverage_24h", gates.min_coverage_24h, 0.0, 1.0),
-            ("gates.min_traded_bars_ratio", gates.min_traded_bars_ratio, 0.0, 1.0),
-            ("max_cost_r", self.max_cost_r, small, 1_000.0),
-            ("exits.stop_atr", exits.stop_atr, small, 100.0),
-            ("exits.min_stop_bps", exits.min_stop_bps, 0.0, 5_000.0),
-            ("exits.min_stop_ticks", exits.min_stop_ticks.into(), 1.0, 1_000_000.0),
-            ("exits.min_stop_spreads", exits.min_stop_spreads, 0.0, 1_000.0),
-            ("exits.tp1_stop_multiple", exits.tp1_stop_multiple, small, 100.0),
-            ("exits.tp2_stop_multiple", exits.tp2_stop_multiple, exits.tp1_stop_multiple, 100.0),
-            ("exits.timeout_minutes", exits.timeout_minutes.into(), 1.0, 100_000.0),
+            share("environment.absent_share", environment.absent_share),
+            Range::from("liquidation.ratio", liquidation.ratio, 1.0, 1_000.0),
+            Range::from("liquidation.min_notional", liquidation.min_notional, 0.0, 1e12),
+            share("liquidation.min_share_of_24h", liquidation.min_share_of_24h),
+            share("auxiliary.premium", auxiliary.premium),
+            share("auxiliary.between_share", auxiliary.between_share),
+            share("auxiliary.absent_share", auxiliary.absent_share),
         ];
-        let rises = self.environment.by_symbol.values();
-        ranges.extend(rises.map(|rise| ("environment.by_symbol", *rise, small, 10.0)));
-        ranges
+        let by_symbol = environment.by_symbol.iter().map(|(symbol, rise)| {
+            Range::above(format!("environment.by_symbol.{symbol}"), *rise, 0.0, 10.0)
+        });
+        fixed.into_iter().chain(by_symbol)
+    }
+
+    fn exit_ranges(&self) -> impl Iterator<Item = Range> {
+        let Self { gates, exits, .. } = self;
+        let low = gates.min_atr_percentile.unwrap_or(0.0);
+        let high = gates.max_atr_percentile.unwrap_or(100.0);
+        let tp1 = exits.tp1_stop_multiple;
+        [
+            Range::from("gates.min_inputs_present", gates.min_inputs_present, 0.0, 1.0),
+            Range::from("gates.min_atr_percentile", low, 0.0, 100.0),
+            Range::from("gates.max_atr_percentile", high, low, 100.0),
+            Range::from("gates.min_coverage_24h", gates.min_coverage_24h, 0.0, 1.0),
+            Range::from("gates.min_traded_bars_ratio", gates.min_traded_bars_ratio, 0.0, 1.0),
+            Range::above("max_cost_r", self.max_cost_r, 0.0, 1_000.0),
+            Range::above("exits.stop_atr", exits.stop_atr, 0.0, 100.0),
+            Range::from("exits.min_stop_bps", exits.min_stop_bps, 0.0, 5_000.0),
+            Range::from("exits.min_stop_ticks", exits.min_stop_ticks, 1.0, 1_000_000.0),
+            Range::from("exits.min_stop_spreads", exits.min_stop_spreads, 0.0, 1_000.0),
+            Range::above("exits.tp1_stop_multiple", tp1, 0.0, 100.0),
+            Range::above("exits.tp2_stop_multiple", exits.tp2_stop_multiple, tp1, 100.0),
+            Range::from("exits.timeout_minutes", exits.timeout_minutes, 1.0, 100_000.0),
+        ]
+        .into_iter()
     }
 }

@@ -1,11 +1,17 @@
 //! The score: each layer gives points between 0 and its weight, and says why.
 //!
 //! Invariant: a pure function of [`ScoreInput`]; floats with + − × ÷ only, so it is bit-equal on
-//! every platform.
+//! every platform. The factors are always the same eight in the same order, also those of weight
+//! 0, so that a reader finds every name in every decision.
 
 use super::config::LayeredScoreConfig;
 use crate::event::Direction;
-use crate::strategy::{Factor, Factors};
+use crate::indicator::Indicators;
+use crate::market::InputName;
+use crate::strategy::{Context, Factor, Factors};
+
+/// Highest score.
+pub(super) const MAX_SCORE: f64 = 100.0;
 
 /// What the layers look at, with absent values as none.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,7 +25,8 @@ pub(super) struct ScoreInput {
     pub(super) long_short_ratio: Option<f64>,
     pub(super) top_trader_ratio: Option<f64>,
     pub(super) funding_rate_8h: Option<f64>,
-    pub(super) max_funding_excess: f64,
+    /// Largest excess of 30 days; none where no points depend on it.
+    pub(super) max_funding_excess: Option<f64>,
     pub(super) open_interest_change: Option<f64>,
     /// Rise of open interest that gets all points.
     pub(super) open_interest_rise: f64,
@@ -29,32 +36,128 @@ pub(super) struct ScoreInput {
     pub(super) coinbase_premium: Option<f64>,
 }
 
-/// 1 at `full` and beyond, 0 at `none` and beyond, linear between.
-fn linear(value: f64, full: f64, none: f64) -> f64 {
-    ((none - value) / (none - full)).clamp(0.0, 1.0)
+/// Which end of what the layers can look at.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum End {
+    Worst,
+    Best,
+}
+
+impl End {
+    fn pick<T>(self, worst: T, best: T) -> T {
+        match self {
+            Self::Worst => worst,
+            Self::Best => best,
+        }
+    }
+}
+
+impl ScoreInput {
+    /// What the layers look at now.
+    pub(super) fn new(config: &LayeredScoreConfig, cx: &Context<'_>, row: &Indicators) -> Self {
+        let (now, inputs) = (cx.now(), cx.inputs());
+        let rise = config.environment.by_symbol.get(&cx.spec().symbol).copied();
+        let rate = inputs.funding_rate_8h(now);
+        let wanted = rate.filter(|_| config.weights.funding > 0.0);
+        let liquidations = inputs.liquidations_5m(now);
+        let volume = liquidations.and_then(|_| cx.market().quote_volume_24h());
+        Self {
+            cvd_30m: row.cvd_30m.to_f64_lossy(),
+            cvd_4h: row.cvd_4h.to_f64_lossy(),
+            large_flow_15m: row.large_flow_15m.map(|flow| flow.to_f64_lossy()),
+            cvd_accel: row.cvd_accel,
+            last_price: row.last_price.to_f64_lossy(),
+            vwap_30m: row.vwap_30m,
+            long_short_ratio: inputs.long_short_ratio(now),
+            top_trader_ratio: inputs.top_trader_ratio(now),
+            funding_rate_8h: rate,
+            max_funding_excess: wanted.map(|_| inputs.max_funding_excess(now)),
+            open_interest_change: inputs.open_interest_change(now),
+            open_interest_rise: rise.unwrap_or(config.environment.rise),
+            liquidations: liquidations.map(|l| (l.long.to_f64_lossy(), l.short.to_f64_lossy())),
+            quote_volume_24h: volume.map(|volume| volume.to_f64_lossy()),
+            coinbase_premium: inputs.coinbase_premium(now),
+        }
+    }
+
+    /// The worst or best for a LONG whose CVDs agree, with only these market inputs present.
+    pub(super) fn extreme(config: &LayeredScoreConfig, end: End, present: &[InputName]) -> Self {
+        let known =
+            |name, worst: f64, best: f64| present.contains(&name).then_some(end.pick(worst, best));
+        let (crowding, rise) = (&config.crowding, config.environment.rise);
+        let rate = config.funding.base_rate_8h + 1.0;
+        let shorts = known(InputName::Liquidations, 0.0, config.liquidation.min_notional.max(1.0));
+        Self {
+            cvd_30m: 1.0,
+            cvd_4h: 1.0,
+            large_flow_15m: Some(end.pick(-1.0, 1.0)),
+            cvd_accel: Some(end.pick(-1.0, 1.0)),
+            last_price: end.pick(1.0, 3.0),
+            vwap_30m: Some(2.0),
+            long_short_ratio: known(
+                InputName::LongShortRatio,
+                crowding.long_short_none,
+                crowding.long_short_full,
+            ),
+            top_trader_ratio: known(
+                InputName::TopTraderRatio,
+                crowding.top_trader_none,
+                crowding.top_trader_full,
+            ),
+            funding_rate_8h: known(InputName::FundingRate, rate, -rate),
+            max_funding_excess: known(InputName::FundingRate, 1.0, 1.0),
+            open_interest_change: known(InputName::OpenInterest, -1.0, rise),
+            open_interest_rise: rise,
+            liquidations: shorts.map(|shorts| (0.0, shorts)),
+            quote_volume_24h: None,
+            coinbase_premium: known(InputName::CoinbasePremium, f64::NEG_INFINITY, f64::INFINITY),
+        }
+    }
+
+    /// Weight of the present market inputs ÷ weight of all market inputs; 1 without such weight.
+    pub(super) fn share_present(&self, config: &LayeredScoreConfig) -> f64 {
+        let w = &config.weights;
+        let inputs = [
+            (self.long_short_ratio.is_some(), w.crowding / 2.0),
+            (self.top_trader_ratio.is_some(), w.crowding / 2.0),
+            (self.funding_rate_8h.is_some(), w.funding),
+            (self.open_interest_change.is_some(), w.environment),
+            (self.liquidations.is_some(), w.liquidation),
+            (self.coinbase_premium.is_some(), w.auxiliary),
+        ];
+        let (present, all) = inputs.iter().fold((0.0, 0.0), |(present, all), (there, weight)| {
+            (if *there { present + weight } else { present }, all + weight)
+        });
+        if all > 0.0 { present / all } else { 1.0 }
+    }
 }
 
 /// The parts of the score of a candidate direction.
-pub(super) fn score(
+pub(super) fn factors(
     config: &LayeredScoreConfig,
     direction: Direction,
     input: &ScoreInput,
 ) -> Factors {
     let layers = Layers { config, direction, sign: direction.sign(), input };
     let mut factors = Factors::default();
-    factors.push(layers.direction());
-    factors.push(layers.acceleration());
-    factors.push(layers.crowding());
-    if config.weights.funding > 0.0 {
-        factors.push(layers.funding());
+    for layer in [
+        layers.direction(),
+        layers.acceleration(),
+        layers.crowding(),
+        layers.funding(),
+        layers.environment(),
+        layers.confirmation(),
+        layers.liquidation(),
+        layers.auxiliary(),
+    ] {
+        factors.push(layer);
     }
-    factors.push(layers.environment());
-    factors.push(layers.confirmation());
-    if config.weights.liquidation > 0.0 {
-        factors.push(layers.liquidation());
-    }
-    factors.push(layers.auxiliary());
     factors
+}
+
+/// 1 at `full` and beyond, 0 at `none` and beyond, linear between.
+fn linear(value: f64, full: f64, none: f64) -> f64 {
+    ((none - value) / (none - full)).clamp(0.0, 1.0)
 }
 
 struct Layers<'a> {
@@ -75,21 +178,21 @@ impl Layers<'_> {
 
     fn direction(&self) -> Factor {
         let (weight, input) = (self.config.weights.direction, self.input);
-        let part = weight / 3.0;
-        let cvd_4h = if self.with(input.cvd_4h) { part } else { 0.0 };
-        let (large, note) = match input.large_flow_15m {
-            Some(flow) if self.with(flow) => (part, "large flow with the candidate"),
-            Some(flow) if self.against(flow) => (0.0, "large flow against the candidate"),
-            _ => (part / 2.0, "no large flow: half"),
+        let agrees = self.with(input.cvd_4h);
+        let (large, large_note) = match input.large_flow_15m {
+            Some(flow) if self.with(flow) => (1.0, "the CVDs agree, large flow with them"),
+            Some(flow) if self.against(flow) => (0.0, "the CVDs agree, large flow against them"),
+            _ => (self.config.direction.no_large_flow_share, "the CVDs agree, no large flow"),
         };
-        // The first part is always given: the candidate is the sign of cvd_30m.
-        let points = if cvd_4h > 0.0 && large >= part { weight } else { part + cvd_4h + large };
+        // The first third is always given: the candidate is the sign of cvd_30m.
+        let thirds = if agrees { 2.0 + large } else { 1.0 + large };
+        let note = if agrees { large_note } else { "cvd_4h disagrees: no signal" };
         let inputs = [
             ("cvd_30m", Some(input.cvd_30m)),
             ("cvd_4h", Some(input.cvd_4h)),
             ("large_flow_15m", input.large_flow_15m),
         ];
-        Factor::new("direction", (points, weight), &inputs, note)
+        Factor::new("direction", (weight * thirds / 3.0, weight), &inputs, note)
     }
 
     fn acceleration(&self) -> Factor {
@@ -107,7 +210,7 @@ impl Layers<'_> {
         let (weight, bounds) = (self.config.weights.crowding, &self.config.crowding);
         let half = weight / 2.0;
         let share = |value: Option<f64>, full: f64, none: f64| match (value, self.direction) {
-            (None, _) => 0.5,
+            (None, _) => bounds.absent_share,
             (Some(value), Direction::Long) => linear(value, full, none),
             // Mirrored: what gives a LONG none gives a SHORT all.
             (Some(value), Direction::Short) => linear(value, none, full),
@@ -117,40 +220,42 @@ impl Layers<'_> {
         let with_top = half * share(top, bounds.top_trader_full, bounds.top_trader_none);
         let note = match (ratio, top) {
             (Some(_), Some(_)) => "against the crowd, with the large accounts",
-            (None, None) => "no ratios: half",
-            _ => "one ratio absent: half of its part",
+            (None, None) => "both ratios absent",
+            (None, Some(_)) => "long_short_ratio absent",
+            (Some(_), None) => "top_trader_ratio absent",
         };
         let inputs = [("long_short_ratio", ratio), ("top_trader_ratio", top)];
         Factor::new("crowding", (contrarian + with_top, weight), &inputs, note)
     }
 
     fn funding(&self) -> Factor {
-        let weight = self.config.weights.funding;
-        let rate = self.input.funding_rate_8h;
-        let (points, note) = match rate {
-            None => (0.0, "no funding rate"),
-            Some(rate) if !self.against(rate) => (0.0, "funding is not paid to the candidate"),
-            Some(rate) => {
+        let (weight, rate) = (self.config.weights.funding, self.input.funding_rate_8h);
+        let max_excess = self.input.max_funding_excess;
+        let (points, note) = match rate.zip(max_excess) {
+            None if rate.is_some() => (0.0, "off"),
+            None => (0.0, "funding rate absent"),
+            // A LONG is paid while the rate is negative, a SHORT while it is positive.
+            Some((rate, _)) if !self.against(rate) => (0.0, "funding is not paid to the candidate"),
+            Some((rate, max_excess)) => {
                 let excess = (rate.abs() - self.config.funding.base_rate_8h).max(0.0);
-                let share = excess / self.input.max_funding_excess;
-                ((share * weight).min(weight), "funding is paid to the candidate")
+                ((excess / max_excess * weight).min(weight), "funding is paid to the candidate")
             }
         };
-        let inputs =
-            [("funding_rate_8h", rate), ("max_excess_30d", Some(self.input.max_funding_excess))];
+        let inputs = [("funding_rate_8h", rate), ("max_excess_30d", max_excess)];
         Factor::new("funding_rate", (points, weight), &inputs, note)
     }
 
     fn environment(&self) -> Factor {
-        let weight = self.config.weights.environment;
-        let change = self.input.open_interest_change;
-        let (points, note) = match change {
-            None => (weight / 2.0, "no open interest: half"),
-            Some(change) if change >= self.input.open_interest_rise => (weight, "rises strongly"),
-            Some(change) if change >= 0.0 => (weight * 2.0 / 3.0, "rises"),
-            Some(_) => (weight / 3.0, "falls"),
+        let (weight, rule) = (self.config.weights.environment, &self.config.environment);
+        let (change, rise) = (self.input.open_interest_change, self.input.open_interest_rise);
+        let (share, note) = match change {
+            None => (rule.absent_share, "open interest absent"),
+            Some(change) if change >= rise => (1.0, "open interest rises strongly"),
+            Some(change) if change >= 0.0 => (rule.steady_share, "open interest steady or rising"),
+            Some(_) => (rule.fall_share, "open interest falls"),
         };
-        Factor::new("environment", (points, weight), &[("open_interest_15m", change)], note)
+        let inputs = [("open_interest_change_15m", change), ("rise", Some(rise))];
+        Factor::new("environment", (weight * share, weight), &inputs, note)
     }
 
     fn confirmation(&self) -> Factor {
@@ -171,35 +276,35 @@ impl Layers<'_> {
     fn liquidation(&self) -> Factor {
         let (weight, rule) = (self.config.weights.liquidation, &self.config.liquidation);
         let (longs, shorts) = self.input.liquidations.unzip();
-        let (points, note) = match self.input.liquidations {
-            None => (0.0, "no liquidation stream"),
-            Some((longs, shorts)) => {
-                let (opposite, own) = match self.direction {
-                    Direction::Long => (shorts, longs),
-                    Direction::Short => (longs, shorts),
-                };
-                let share = self.input.quote_volume_24h.unwrap_or(0.0) * rule.min_share_of_24h;
-                let enough = opposite >= rule.min_notional.max(share);
-                if enough && opposite >= own * rule.ratio {
-                    (weight, "the other side is being liquidated")
-                } else {
-                    (0.0, "no one-sided liquidation")
-                }
-            }
+        // A liquidated short must buy: it pushes where a LONG wants to go.
+        let (opposite, own) = match self.direction {
+            Direction::Long => (shorts, longs),
+            Direction::Short => (longs, shorts),
         };
         let volume = self.input.quote_volume_24h;
-        let inputs = [("longs_5m", longs), ("shorts_5m", shorts), ("quote_volume_24h", volume)];
+        let share = volume.map_or(0.0, |volume| volume * rule.min_share_of_24h);
+        let floor = rule.min_notional.max(share);
+        let (points, note) = match opposite.zip(own) {
+            None => (0.0, "liquidation stream absent"),
+            Some((opposite, own))
+                if opposite > 0.0 && opposite >= floor && opposite >= own * rule.ratio =>
+            {
+                (weight, "the other side is being liquidated")
+            }
+            Some(_) => (0.0, "the other side is not being liquidated"),
+        };
+        let inputs = [("longs_5m", longs), ("shorts_5m", shorts), ("floor", Some(floor))];
         Factor::new("liquidation", (points, weight), &inputs, note)
     }
 
     fn auxiliary(&self) -> Factor {
-        let weight = self.config.weights.auxiliary;
+        let (weight, rule) = (self.config.weights.auxiliary, &self.config.auxiliary);
         let premium = self.input.coinbase_premium;
         let (share, note) = match premium.map(|premium| premium * self.sign) {
-            None => (0.4, "no premium: two fifths"),
-            Some(premium) if premium > self.config.auxiliary.premium => (1.0, "with"),
-            Some(premium) if premium < -self.config.auxiliary.premium => (0.0, "against"),
-            Some(_) => (0.4, "between: two fifths"),
+            None => (rule.absent_share, "premium absent"),
+            Some(premium) if premium > rule.premium => (1.0, "premium with the candidate"),
+            Some(premium) if premium < -rule.premium => (0.0, "premium against the candidate"),
+            Some(_) => (rule.between_share, "premium between the bounds"),
         };
         Factor::new("auxiliary", (weight * share, weight), &[("coinbase_premium", premium)], note)
     }
