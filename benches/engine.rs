@@ -2,7 +2,12 @@
 //!
 //! `cargo bench --bench engine` prints each figure in time per trade (throughput in elements).
 //! `ARB_BENCH_TRADES` sets the number of trades, 10 million unless told.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "a benchmark may panic")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark may panic"
+)]
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -112,7 +117,7 @@ fn many_symbols(c: &mut Criterion) {
                 for (trade, bare) in dealt.iter().zip(&bare) {
                     all[trade.instrument.index()].push(bare);
                 }
-                all.iter_mut().map(|one| one.snapshot().cvd_30m).sum::<i64>()
+                all.iter_mut().map(|one| one.snapshot().cvd[0]).sum::<i64>()
             });
         });
         group.bench_function(format!("whole back-test, {count}"), |b| {

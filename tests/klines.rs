@@ -18,7 +18,10 @@ type Kline = (u64, i128, i128);
 /// (first trade id, last trade id, signed quantity) of an aggregate trade.
 type Agg = (u64, u64, i128);
 
-fn frames() -> Option<(BTreeMap<(String, u64), Vec<Kline>>, BTreeMap<String, Vec<Agg>>)> {
+/// Frames by symbol and minute.
+type Klines = BTreeMap<(String, u64), Vec<Kline>>;
+
+fn frames() -> Option<(Klines, BTreeMap<String, Vec<Agg>>)> {
     let path = recorded("raw_ws/cryptofeed/usdm_dent_ksm_xmr_yfi_20210417.capture.gz")?;
     let mut text = String::new();
     let file = std::fs::File::open(path).unwrap();

@@ -130,8 +130,7 @@ impl Core {
         let off = |rule, missing| RuleOff { rule, missing };
         let mut rules: Vec<RuleOff> =
             self.guard.unmeasured().map(|(rule, missing)| off(rule, missing)).collect();
-        let any =
-            |seen: &dyn Fn(&MarketState) -> bool| self.markets.iter().any(seen);
+        let any = |seen: &dyn Fn(&MarketState) -> bool| self.markets.iter().any(seen);
         if !any(&|market| market.has_quote()) {
             rules.push(off(Rule::Spread, "quotes; the configured spread is used"));
         }

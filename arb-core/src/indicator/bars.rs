@@ -127,7 +127,6 @@ impl Bars {
         self.closed.iter().filter(|interval| interval.is_bar)
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "counts up to 288")]
     fn rank(&self) -> Option<f64> {
         let state = self.closed.back()?.atr;
         let now = state.value().filter(|_| state.bars() >= PERCENTILE_AFTER)?;

@@ -131,7 +131,13 @@ impl Ring {
             let start = if number == from.chunk { from.offset } else { 0 };
             let end = if number == to.chunk { to.offset } else { chunk.len };
             if number >= from.chunk && number <= to.chunk {
-                chunk.held().1.get(start..end).unwrap_or_default().iter().for_each(|qty| each(*qty));
+                chunk
+                    .held()
+                    .1
+                    .get(start..end)
+                    .unwrap_or_default()
+                    .iter()
+                    .for_each(|qty| each(*qty));
             }
         }
     }

@@ -30,7 +30,9 @@ struct Waiting {
 /// The merged trades of an instrument.
 pub(super) struct Flow {
     owner: Owner,
-    options: TapeOptions,
+    gaps: Gaps,
+    /// First instant after the period.
+    end: Timestamp,
     names: Vec<Arc<str>>,
     /// By first id, the lowest at the end.
     waiting: Vec<Waiting>,
@@ -56,7 +58,8 @@ impl Flow {
     ) -> Result<Self, TapeError> {
         let mut flow = Self {
             owner,
-            options,
+            gaps: options.gaps,
+            end: options.to.unwrap_or(Timestamp::MAX),
             names: Vec::new(),
             waiting: Vec::new(),
             open: Vec::new(),
@@ -66,11 +69,10 @@ impl Flow {
             consumed: Arc::clone(consumed),
         };
         flow.glance(files)?;
-        flow.head = flow.take()?;
+        flow.advance(stats)?;
         while flow.head.is_some_and(|row| options.from.is_some_and(|from| row.trade.ts < from)) {
-            flow.head = flow.next(stats)?;
+            flow.advance(stats)?;
         }
-        flow.stop_at_end();
         Ok(flow)
     }
 
@@ -120,14 +122,12 @@ impl Flow {
         stats: &mut TapeStats,
     ) -> Result<(), TapeError> {
         while let Some(head) = self.head.filter(|row| row.trade.ts < limit && out.len() < full) {
-            let next = self.next(stats)?;
+            self.advance(stats)?;
             out.push(Event::trade(head.trade));
             stats.count(&head);
-            self.head = next;
             if self.after_hole {
                 self.accept(&head, out);
             }
-            self.stop_at_end();
             if let Some(next) = self.head
                 && next.trade.id - head.trade.id != 1
             {
@@ -161,7 +161,7 @@ impl Flow {
             start: before.trade.ts,
             end: after.trade.ts,
         };
-        match self.options.gaps {
+        match self.gaps {
             Gaps::Refuse => return Err(TapeError::Hole { place: self.place(after), hole }),
             Gaps::Announce => {}
             Gaps::Accept => self.after_hole = true,
@@ -172,41 +172,42 @@ impl Flow {
         Ok(())
     }
 
-    /// Ends the flow where the period ends.
+    /// Moves the head to the trade after it; to none at the end of the period.
     #[inline]
-    fn stop_at_end(&mut self) {
-        if self.head.is_some_and(|row| self.options.to.is_some_and(|to| row.trade.ts >= to)) {
-            self.head = None;
-            self.open.clear();
-            self.waiting.clear();
-        }
-    }
-
-    /// The trade after the head.
-    #[inline]
-    fn next(&mut self, stats: &mut TapeStats) -> Result<Option<TradeRow>, TapeError> {
+    fn advance(&mut self, stats: &mut TapeStats) -> Result<(), TapeError> {
         loop {
-            let (Some(row), Some(head)) = (self.take()?, self.head) else { return Ok(None) };
-            if row.trade.id > head.trade.id && row.trade.ts >= head.trade.ts {
-                return Ok(Some(row));
+            if self.open.first().is_none_or(|file| file.head.trade.id >= self.bound) {
+                self.choose()?;
             }
-            self.check_repeated(&head, &row)?;
-            stats.duplicates += 1;
+            let Some(file) = self.open.first_mut() else {
+                self.head = None;
+                return Ok(());
+            };
+            let row = file.head;
+            if !file.advance()? {
+                self.open.remove(0);
+            }
+            if let Some(head) = self.head
+                && !(row.trade.id > head.trade.id && row.trade.ts >= head.trade.ts)
+            {
+                self.check_repeated(&head, &row)?;
+                stats.duplicates += 1;
+                continue;
+            }
+            self.head = Some(row);
+            if row.trade.ts >= self.end {
+                self.close();
+            }
+            return Ok(());
         }
     }
 
-    /// The row of lowest id over all files.
-    #[inline]
-    fn take(&mut self) -> Result<Option<TradeRow>, TapeError> {
-        if self.open.first().is_none_or(|file| file.head.trade.id >= self.bound) {
-            self.choose()?;
-        }
-        let Some(file) = self.open.first_mut() else { return Ok(None) };
-        let row = file.head;
-        if !file.advance()? {
-            self.open.remove(0);
-        }
-        Ok(Some(row))
+    /// Ends the flow at the end of the period.
+    #[cold]
+    fn close(&mut self) {
+        self.head = None;
+        self.open.clear();
+        self.waiting.clear();
     }
 
     /// Opens the files that the merge has reached and brings the one behind all others to front.

@@ -145,9 +145,12 @@ fn a_losing_streak_pauses_its_strategy_alone() {
     assert!(scene.approve(Side::Buy).is_ok());
 }
 
+/// What the refusal says, and what brings it about.
+type Case = (&'static str, fn(&mut Scene));
+
 #[test]
 fn each_limit_refuses_with_limit_and_actual() {
-    let cases: [(&str, fn(&mut Scene)); 8] = [
+    let cases: [Case; 8] = [
         ("max_positions: 5 against a limit of 4", |s| s.exposure.positions = 4),
         ("open_risk: 812 against a limit of 800", |s| s.exposure.open_risk = money("600")),
         ("net_directional: 30000 against a limit of 30000", |s| s.exposure.net = money("30000")),
