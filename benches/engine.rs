@@ -18,10 +18,11 @@ mod bare;
 
 use std::hint::black_box;
 
-use arb::generator::{GeneratorConfig, TapeGenerator};
+use arb::generator::{CSV_HEADER, GeneratorConfig, TapeGenerator, csv_line};
+use arb::tape::{Source, SourceKind, Tape, TapeOptions};
 use arb::{
-    Backtest, EngineConfig, Instrument, InstrumentConfig, InstrumentId, PaperConfig, Recorder,
-    Registry, Side, Trade,
+    Backtest, EngineConfig, Event, Instrument, InstrumentConfig, InstrumentId, PaperConfig,
+    Recorder, Registry, Side, Trade,
 };
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -127,6 +128,58 @@ fn many_symbols(c: &mut Criterion) {
     group.finish();
 }
 
+/// The archive's CSV, from the page cache: the bare loop parses and keeps CVD and ATR; ours checks
+/// every field, merges, and runs the whole back-test, or the indicators alone.
+fn archive_csv(c: &mut Criterion) {
+    let tape = tape(3_000_000);
+    let path = std::env::temp_dir().join("arb-bench.csv");
+    let mut csv = CSV_HEADER.as_bytes().to_vec();
+    tape.iter().for_each(|trade| csv_line(trade, &mut csv));
+    std::fs::write(&path, &csv).unwrap();
+    let mut group = group(c, "csv", tape.len());
+    group.bench_function("bare loop, file to CVD and ATR", |b| {
+        b.iter(|| bare::bare_csv(&std::fs::read(&path).unwrap()));
+    });
+    group.bench_function("reading alone", |b| {
+        b.iter(|| {
+            read(&path, |event| {
+                black_box(event);
+            })
+        });
+    });
+    for (name, config) in [
+        ("file to indicators", EngineConfig::new(instruments(1))),
+        ("file to back-test result", eager(EngineConfig::new(instruments(1)))),
+    ] {
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                let mut seen = Recorder::default();
+                let (registry, paper) = (Registry::builtin(), PaperConfig::default());
+                let mut test = Backtest::new(config.clone(), paper, registry, &mut seen).unwrap();
+                read(&path, |event| test.on_event(event, &mut seen));
+                test.finish(&mut seen);
+                seen
+            });
+        });
+    }
+    group.finish();
+    std::fs::remove_file(&path).unwrap();
+}
+
+fn read(path: &std::path::Path, mut each: impl FnMut(Event)) {
+    let source = Source {
+        instrument: InstrumentId(0),
+        symbol: "BTCUSDT".to_owned(),
+        kind: SourceKind::Trades,
+        path: path.to_owned(),
+    };
+    let mut tape = Tape::open(&[source], TapeOptions::default()).unwrap();
+    let mut batch = Vec::new();
+    while tape.next_batch(&mut batch).unwrap() > 0 {
+        batch.drain(..).for_each(&mut each);
+    }
+}
+
 fn group<'a>(
     c: &'a mut Criterion,
     name: &str,
@@ -138,5 +191,5 @@ fn group<'a>(
     group
 }
 
-criterion_group!(benches, whole_engine, many_symbols);
+criterion_group!(benches, whole_engine, archive_csv, many_symbols);
 criterion_main!(benches);

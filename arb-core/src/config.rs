@@ -4,7 +4,6 @@
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::ConfigError;
@@ -57,8 +56,8 @@ pub struct InstrumentConfig {
 pub struct StrategyText {
     /// File or built-in name.
     pub file: String,
-    /// The JSON text.
-    pub text: Box<RawValue>,
+    /// The JSON text, to the letter, so that errors name the author's own lines.
+    pub text: String,
 }
 
 /// The account.
@@ -125,9 +124,9 @@ impl EngineConfig {
     /// # Errors
     /// [`ConfigError`] when the text is no JSON; its fields are checked when the engine is built.
     pub fn with_strategy(mut self, file: &str, text: &str) -> Result<Self, ConfigError> {
-        let text: Box<RawValue> = serde_json::from_str(text)
+        serde_json::from_str::<serde::de::IgnoredAny>(text)
             .map_err(|e| ConfigError::new(file, Some(e.line()), "json", e.to_string()))?;
-        self.strategies.push(StrategyText { file: file.to_owned(), text });
+        self.strategies.push(StrategyText { file: file.to_owned(), text: text.to_owned() });
         Ok(self)
     }
 

@@ -15,6 +15,8 @@ use crate::output::{DropReason, Hole, Output};
 use crate::time::{HOUR, SECOND, Timestamp};
 use rust_decimal::Decimal;
 
+/// The id that is next before the first trade; no venue counts so far.
+const NO_TRADE: u64 = u64::MAX;
 /// Age from which a quote says nothing about the spread.
 const QUOTE_MAX_AGE: i64 = 10 * SECOND;
 
@@ -44,7 +46,7 @@ impl MarketState {
     pub fn new(id: InstrumentId, spec: Instrument, spread: Decimal, inputs: Inputs) -> Self {
         Self {
             id,
-            next_trade_id: 0,
+            next_trade_id: NO_TRADE,
             last_trade_at: Timestamp::EPOCH,
             last_price: None,
             quarantined: false,
@@ -174,6 +176,7 @@ impl MarketState {
     #[inline]
     pub(crate) fn on_trade(&mut self, trade: &Trade, out: &mut Vec<Output>) -> bool {
         let in_line = trade.id == self.next_trade_id
+            && trade.id != NO_TRADE
             && trade.ts >= self.last_trade_at
             && trade.ts > self.last_tick
             && !self.quarantined
@@ -196,11 +199,11 @@ impl MarketState {
     fn out_of_line(&mut self, trade: &Trade, out: &mut Vec<Output>) -> bool {
         let instrument = self.id;
         let mut drop = |reason| out.push(Output::Dropped { instrument, reason });
-        if self.quarantined || trade.id == u64::MAX {
+        if self.quarantined || trade.id == NO_TRADE {
             drop(DropReason::Quarantined);
             return false;
         }
-        if self.last_trade_at == Timestamp::EPOCH && self.next_trade_id == 0 {
+        if self.next_trade_id == NO_TRADE {
             self.windows.holes.start(trade.ts);
             return true;
         }

@@ -50,7 +50,7 @@ fn prepare(registry: &Registry, configure: &Configure) -> Result<Prepared, Confi
     let config = EngineConfig::parse(configure)?;
     let mut strategies: Vec<Slot> = Vec::with_capacity(config.strategies.len());
     for text in &config.strategies {
-        let strategy = registry.build(&text.file, text.text.get())?;
+        let strategy = registry.build(&text.file, &text.text)?;
         let name = strategy.name().to_owned();
         if strategies.iter().any(|slot| slot.name == name) {
             let message = format!("{name:?} is used twice; names must differ");

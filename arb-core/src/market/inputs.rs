@@ -114,8 +114,8 @@ fn secs(seconds: u32) -> i64 {
     i64::from(seconds) * SECOND
 }
 
-/// The base interest of a perpetual per 8 hours, above which a rate counts as excess.
-const BASE_INTEREST: f64 = 0.0001;
+/// Smallest largest excess, so that a quiet month does not make every excess extreme.
+const MIN_EXCESS: f64 = 0.0001;
 const LIQUIDATION_WINDOW: i64 = 5 * MINUTE;
 const OI_STEP: i64 = 15 * MINUTE;
 const OI_TOLERANCE: i64 = 150 * SECOND;
@@ -272,16 +272,17 @@ impl Inputs {
         Some(rate * 8.0 / self.funding_interval_hours())
     }
 
-    /// Largest excess of the settled rates (per 8 h) of the trailing 30 days, at least 0.0001.
+    /// Largest excess of |settled rate per 8 h| over `base` in the trailing 30 days, at least
+    /// 0.0001.
     #[must_use]
-    pub fn max_funding_excess(&self, now: Timestamp) -> f64 {
+    pub fn max_funding_excess(&self, now: Timestamp, base: f64) -> f64 {
         let scale = 8.0 / self.funding_interval_hours();
         self.settled
             .iter()
             .filter(|d| now.since(d.as_of) <= 30 * DAY)
             .filter_map(|d| d.value.to_f64())
-            .map(|rate| (rate * scale).abs() - BASE_INTEREST)
-            .fold(BASE_INTEREST, f64::max)
+            .map(|rate| (rate * scale).abs() - base)
+            .fold(MIN_EXCESS, f64::max)
     }
 
     /// Newest open interest, base units.

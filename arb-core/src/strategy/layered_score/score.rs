@@ -71,7 +71,8 @@ impl ScoreInput {
             long_short_ratio: inputs.long_short_ratio(now),
             top_trader_ratio: inputs.top_trader_ratio(now),
             funding_rate_8h: rate,
-            max_funding_excess: wanted.map(|_| inputs.max_funding_excess(now)),
+            max_funding_excess: wanted
+                .map(|_| inputs.max_funding_excess(now, config.funding.base_rate_8h)),
             open_interest_change: inputs.open_interest_change(now),
             open_interest_rise: rise.unwrap_or(config.environment.rise),
             liquidations: liquidations.map(|l| (l.long.to_f64_lossy(), l.short.to_f64_lossy())),
