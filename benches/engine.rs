@@ -113,12 +113,17 @@ fn many_symbols(c: &mut Criterion) {
         let bare = bare_tape(&dealt);
         group.bench_function(format!("bare loop, {count}"), |b| {
             b.iter(|| {
-                let mut all: Vec<_> =
-                    (0..count).map(|_| bare::BareIndicators::new((2 << 20) / count)).collect();
+                let one = || (bare::BareIndicators::new((2 << 20) / count), 0, 0);
+                let mut all: Vec<_> = (0..count).map(|_| one()).collect();
                 for (trade, bare) in dealt.iter().zip(&bare) {
-                    all[trade.instrument.index()].push(bare);
+                    let (indicators, next_ms, sum) = &mut all[trade.instrument.index()];
+                    indicators.push(bare);
+                    if bare.t_ms >= *next_ms {
+                        *next_ms = bare.t_ms - bare.t_ms % 15_000 + 15_000;
+                        *sum += indicators.snapshot().cvd[0];
+                    }
                 }
-                all.iter_mut().map(|one| one.snapshot().cvd[0]).sum::<i64>()
+                all.iter().map(|(_, _, sum)| sum).sum::<i64>()
             });
         });
         group.bench_function(format!("whole back-test, {count}"), |b| {

@@ -143,7 +143,16 @@ impl Backtest {
         }
         self.trades_read += u64::from(!trade.qty.is_zero());
         self.last_trade_at = trade.ts;
-        self.feed(&Event::trade(*trade), observer);
+        if self.venue.next_wakeup() < trade.ts {
+            self.wake_until(trade.ts, observer);
+        }
+        // As `feed` does, but without an event around each trade: this loop feels it.
+        self.venue.on_trade(trade.ts, trade, &mut self.fills);
+        observer.event(&Event::trade(*trade));
+        self.engine.on_trade(trade, &mut self.out);
+        if !(self.out.is_empty() && self.fills.is_empty()) {
+            self.settle(trade.ts, trade.ts, observer);
+        }
     }
 
     /// Plays the ticks before `at`.
@@ -165,7 +174,6 @@ impl Backtest {
         }
     }
 
-    #[inline]
     fn feed(&mut self, event: &Event, observer: &mut impl Observer) {
         if self.venue.next_wakeup() < event.at {
             self.wake_until(event.at, observer);

@@ -96,13 +96,21 @@ impl Engine {
     #[inline]
     pub fn on_event(&mut self, event: &Event, out: &mut Vec<Output>) {
         match (&mut self.core, &event.kind) {
-            (Some(core), EventKind::Trade(trade)) => core.on_trade(event, trade, out),
+            (Some(core), EventKind::Trade(trade)) => core.on_trade(event.at, trade, out),
             (Some(core), EventKind::Tick(at)) => core.on_tick(event, *at, out),
             (core, EventKind::Configure(configure)) => {
                 setup::configure(core, &self.registry, configure, out);
             }
             (Some(core), _) => core.on_other(event, out),
             (None, _) => {}
+        }
+    }
+
+    /// [`Engine::on_event`] of a trade at its own time, without the event around it.
+    #[inline]
+    pub(crate) fn on_trade(&mut self, trade: &Trade, out: &mut Vec<Output>) {
+        if let Some(core) = &mut self.core {
+            core.on_trade(trade.ts, trade, out);
         }
     }
 
@@ -152,8 +160,8 @@ impl Engine {
 
 impl Core {
     #[inline]
-    fn on_trade(&mut self, event: &Event, trade: &Trade, out: &mut Vec<Output>) {
-        self.now = event.at;
+    fn on_trade(&mut self, at: Timestamp, trade: &Trade, out: &mut Vec<Output>) {
+        self.now = at;
         let index = trade.instrument.index();
         let Some(market) = self.markets.get_mut(index) else {
             let (instrument, reason) = (trade.instrument, DropReason::UnknownInstrument);
@@ -169,7 +177,8 @@ impl Core {
             self.retry_break_even(trade.instrument, out);
         }
         if self.trades_wanted {
-            self.call_strategies(event, trade.instrument, Interest::Trades, out);
+            let event = Event { at, kind: EventKind::Trade(*trade) };
+            self.call_strategies(&event, trade.instrument, Interest::Trades, out);
         }
     }
 

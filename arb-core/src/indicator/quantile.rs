@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 const SUB_BITS: u32 = 7;
 /// Buckets with exact values kept; a rank that swings between neighbours costs nothing then.
-const FINE: usize = 6;
+const FINE: usize = 24;
 /// Set in the count of a bucket whose exact values are kept.
 const KEPT: u32 = 1 << 31;
 

@@ -12,7 +12,7 @@ use super::fee::Fees;
 use super::fill;
 use super::latency::Requests;
 use crate::config::{AccountConfig, EngineConfig};
-use crate::event::{Backfill, Configure, Event, EventKind, FundingSettled, Mark};
+use crate::event::{Backfill, Configure, Event, EventKind, FundingSettled, Mark, Trade};
 use crate::instrument::InstrumentId;
 use crate::ledger::Ledger;
 use crate::order::{ClientOrderId, Order, OrderEvent, OrderKind, OrderUpdate, WorkingType};
@@ -108,17 +108,25 @@ impl PaperVenue {
         if event.at >= self.requests.next() {
             self.serve_requests(event.at, out);
         }
-        if let EventKind::Trade(trade) = &event.kind {
-            // Archives contain trades of nothing, which fill nobody.
-            if trade.qty.is_zero() {
-                return;
-            }
-            let Some(desk) = self.desks.get_mut(trade.instrument.index()) else { return };
-            if desk.on_trade(trade) == Look::Closer {
-                self.on_watched_trade(event.at, trade, out);
-            }
-        } else {
-            self.on_other(event, out);
+        match &event.kind {
+            EventKind::Trade(trade) => self.on_trade(event.at, trade, out),
+            _ => self.on_other(event, out),
+        }
+    }
+
+    /// [`PaperVenue::on_event`] of a trade, without the event around it.
+    #[inline]
+    pub(crate) fn on_trade(&mut self, at: Timestamp, trade: &Trade, out: &mut Vec<OrderEvent>) {
+        if at >= self.requests.next() {
+            self.serve_requests(at, out);
+        }
+        // Archives contain trades of nothing, which fill nobody.
+        if trade.qty.is_zero() {
+            return;
+        }
+        let Some(desk) = self.desks.get_mut(trade.instrument.index()) else { return };
+        if desk.on_trade(trade) == Look::Closer {
+            self.on_watched_trade(at, trade, out);
         }
     }
 
