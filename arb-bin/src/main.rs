@@ -1,1 +1,66 @@
-fn main() {}
+//! The `arb` command.
+//!
+//! Exit codes: 0 fine, 1 failed, 2 wrong usage.
+
+mod commands;
+mod market_data;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{backtest, bench, indicators, replay, strategies, tape};
+
+/// Back-tests order-flow strategies on recorded Binance trades, exactly.
+#[derive(Debug, Parser)]
+#[command(name = "arb", version, about)]
+struct Arb {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run strategies over recorded trades and report trades and R
+    Backtest(Box<backtest::Args>),
+    /// Run a journal again and compare every output byte for byte
+    Replay(replay::Args),
+    /// Print the indicators at every point of the decision grid
+    Indicators(indicators::Args),
+    /// List, check and explain strategies
+    #[command(subcommand)]
+    Strategies(strategies::Command),
+    /// Generate recorded trades
+    #[command(subcommand)]
+    Tape(tape::Command),
+    /// Measure this machine: nanoseconds a trade for each part
+    Bench(bench::Args),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arb::parse().command {
+        Command::Backtest(args) => backtest::run(&args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Indicators(args) => indicators::run(&args),
+        Command::Strategies(command) => strategies::run(&command),
+        Command::Tape(command) => tape::run(&command),
+        Command::Bench(args) => bench::run(&args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(if error.is::<commands::Usage>() { 2 } else { 1 })
+        }
+    }
+}
+
+/// `arb indicators … | head` is no failure.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+}

@@ -136,6 +136,23 @@ pub struct ExitRules {
     pub timeout_minutes: u32,
 }
 
+impl ExitRules {
+    /// The numbers of the strategies that come with the engine: stop at 2 ATR, targets at 0.75
+    /// and 1.5 stops, an hour at most.
+    #[must_use]
+    pub const fn standard() -> Self {
+        Self {
+            stop_atr: 2.0,
+            min_stop_bps: 30.0,
+            min_stop_ticks: 5,
+            min_stop_spreads: 3.0,
+            tp1_stop_multiple: 0.75,
+            tp2_stop_multiple: 1.5,
+            timeout_minutes: 60,
+        }
+    }
+}
+
 /// How strong a decision is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -36,15 +36,7 @@ impl Strategy for Scripted {
         if std::mem::replace(&mut self.done, true) {
             return;
         }
-        let rules = ExitRules {
-            stop_atr: 2.0,
-            min_stop_bps: 30.0,
-            min_stop_ticks: 5,
-            min_stop_spreads: 3.0,
-            tp1_stop_multiple: 0.75,
-            tp2_stop_multiple: 1.5,
-            timeout_minutes: 60,
-        };
+        let rules = ExitRules::standard();
         let decision = Decision {
             time: cx.now(),
             instrument: cx.instrument(),

@@ -1,0 +1,25 @@
+//! One file a command.
+
+pub(crate) mod backtest;
+pub(crate) mod bench;
+pub(crate) mod indicators;
+pub(crate) mod replay;
+pub(crate) mod strategies;
+pub(crate) mod tape;
+
+/// Flags that contradict each other or name nothing: exit code 2.
+#[derive(Debug)]
+pub(crate) struct Usage(pub(crate) String);
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// Ends the command with exit code 2.
+pub(crate) fn usage<T>(message: impl Into<String>) -> anyhow::Result<T> {
+    Err(Usage(message.into()).into())
+}

@@ -1,0 +1,35 @@
+//! `arb replay`: a journal again, compared byte for byte.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+use arb::Registry;
+use arb::record::replay;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A journal written by `arb backtest --journal`
+    journal: PathBuf,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let name = args.journal.display();
+    let file = File::open(&args.journal).with_context(|| format!("{name}"))?;
+    let replayed =
+        replay(BufReader::new(file), Registry::builtin()).with_context(|| format!("{name}"))?;
+    let (events, outputs) = (replayed.events, replayed.outputs);
+    let Some(difference) = replayed.difference else {
+        println!("identical: {events} events gave the same {outputs} outputs");
+        return Ok(());
+    };
+    bail!(
+        "{name}: output {} of event {} differs\n  event:    {}\n  recorded: {}\n  replayed: {}",
+        difference.output,
+        difference.event,
+        difference.cause,
+        difference.recorded.as_deref().unwrap_or("nothing"),
+        difference.replayed.as_deref().unwrap_or("nothing"),
+    )
+}
