@@ -217,6 +217,7 @@ impl fmt::Display for Reason {
             Self::Entry => f.write_str("entry"),
             Self::SignalFlip => f.write_str("signal_flip"),
             Self::NoDirection => f.write_str("no_direction"),
+            Self::Gate { name, limit: None, .. } => write!(f, "{name}: not met"),
             Self::Gate { name, limit, actual } => {
                 let show = |v: &Option<f64>| v.map_or("absent".to_owned(), |v| v.to_string());
                 write!(f, "{name}: {} against {}", show(actual), show(limit))
