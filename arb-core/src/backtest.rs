@@ -148,7 +148,8 @@ impl Backtest {
         }
         // As `feed` does, but without an event around each trade: this loop feels it.
         self.venue.on_trade(trade.ts, trade, &mut self.fills);
-        observer.event(&Event::trade(*trade));
+        // A trade owns nothing, so there is nothing to drop.
+        observer.event(&std::mem::ManuallyDrop::new(Event::trade(*trade)));
         self.engine.on_trade(trade, &mut self.out);
         if !(self.out.is_empty() && self.fills.is_empty()) {
             self.settle(trade.ts, trade.ts, observer);

@@ -45,11 +45,22 @@ impl Chunk {
         let deltas = self.held().0.get(offset..).unwrap_or_default();
         let limit = before_us.saturating_sub(self.base_us);
         match u32::try_from(limit) {
-            Ok(limit) => deltas.partition_point(|delta| *delta < limit),
+            Ok(limit) => count_below(deltas, limit),
             Err(_) if limit < 0 => 0,
             Err(_) => deltas.len(),
         }
     }
+}
+
+/// How many of the ascending `deltas` are below `limit`.
+///
+/// Looks at the end of each block of 64, then inside one block: the memory of a window's tail is
+/// cold, and reading it forward is what the processor fetches ahead, unlike a binary search.
+fn count_below(deltas: &[u32], limit: u32) -> usize {
+    let whole = |block: &&[u32]| block.last().is_some_and(|last| *last < limit);
+    let skipped = deltas.chunks(64).take_while(whole).map(<[u32]>::len).sum::<usize>();
+    let rest = deltas.get(skipped..).unwrap_or_default();
+    skipped + rest.iter().take_while(|delta| **delta < limit).count()
 }
 
 /// A place in the ring, stable while chunks are dropped from the front.
