@@ -113,7 +113,7 @@ fn explain(strategy: &str, inputs: &[InputName]) -> Result<()> {
     let config = score.config();
     let names: Vec<&str> = inputs.iter().map(|input| input.as_str()).collect();
     let range = score.score_range(inputs);
-    println!("{}  ({})", config.name, "layered_score");
+    println!("{}  (layered_score)", config.name);
     let present = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     println!(
         "market inputs at hand: {present} ({:.0} % of their weight)",
