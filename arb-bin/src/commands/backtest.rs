@@ -116,15 +116,26 @@ pub(crate) struct Outcome {
     first: Option<Timestamp>,
     last: Option<Timestamp>,
     recorder: Recorder,
+    decisions: Decisions,
     stats: TapeStats,
     trades_read: u64,
     inputs_present: Vec<(arb::InputName, f64)>,
     rules_off: Vec<arb::RuleOff>,
 }
 
+/// How many decisions were told, and whether they are kept: without a JSON result nobody reads
+/// them, and memory must not grow with the tape.
+#[derive(Clone, Copy, Debug, Default)]
+struct Decisions {
+    kept: bool,
+    told: u64,
+    fired: u64,
+}
+
 /// Everything that looks on.
 #[derive(Default)]
 struct Watch {
+    decisions: Decisions,
     recorder: Recorder,
     journal: Option<JournalWriter<BufWriter<File>>>,
     first: Option<Timestamp>,
@@ -147,7 +158,13 @@ impl Observer for Watch {
         if let Output::Configured { hash } = output {
             self.config_hash.clone_from(hash);
         }
-        self.recorder.output(output);
+        if let Output::Signal(signal) = output {
+            self.decisions.told += 1;
+            self.decisions.fired += u64::from(signal.fired);
+        }
+        if self.decisions.kept || !matches!(output, Output::Signal(_)) {
+            self.recorder.output(output);
+        }
         if let Some(journal) = &mut self.journal {
             journal.output(output);
         }
@@ -224,6 +241,7 @@ fn backtest(args: &Args, files: &Files, config: EngineConfig) -> Result<Outcome>
     };
     let paper = PaperConfig { fill, latency_ms: args.latency_ms, ..PaperConfig::default() };
     let mut watch = Watch::default();
+    watch.decisions.kept = args.json.is_some();
     if let Some(path) = &args.journal {
         let file = File::create(path).with_context(|| path.display().to_string())?;
         watch.journal = Some(JournalWriter::new(BufWriter::with_capacity(1 << 18, file))?);
@@ -249,6 +267,7 @@ fn backtest(args: &Args, files: &Files, config: EngineConfig) -> Result<Outcome>
         first: watch.first,
         last: watch.last,
         recorder: watch.recorder,
+        decisions: watch.decisions,
         stats: tape.stats().clone(),
         trades_read: test.trades_read(),
         inputs_present: test.engine().inputs_present(),

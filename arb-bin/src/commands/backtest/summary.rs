@@ -93,9 +93,8 @@ fn period(out: &mut String, outcome: &Outcome) {
         grouped(outcome.trades_read),
         outcome.config_hash.get(..12).unwrap_or(&outcome.config_hash),
     );
-    let fired = outcome.recorder.signals.iter().filter(|signal| signal.fired).count();
-    let all = outcome.recorder.signals.len();
-    let _ = writeln!(out, "{} recorded decisions, {fired} entries\n", grouped(all as u64));
+    let super::Decisions { told, fired, .. } = outcome.decisions;
+    let _ = writeln!(out, "{} recorded decisions, {} entries\n", grouped(told), grouped(fired));
 }
 
 fn short(at: Timestamp) -> String {
