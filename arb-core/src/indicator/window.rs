@@ -234,6 +234,3 @@ impl From<QtySum> for f64 {
         sum.to_f64_lossy()
     }
 }
-
-#[cfg(test)]
-mod tests;
