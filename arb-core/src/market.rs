@@ -245,7 +245,7 @@ impl MarketState {
     }
 
     pub(crate) fn on_backfill(&mut self, trades: &[Trade]) -> usize {
-        self.windows.backfill(trades, self.last_tick)
+        self.windows.backfill(trades)
     }
 
     pub(crate) fn on_quote(&mut self, quote: &Quote) {

@@ -35,6 +35,8 @@ pub(crate) struct Windows {
     head: Cursor,
     /// From here on trades are in the quantiles; before it they are forgotten.
     tail_24h: Cursor,
+    /// The time of the head.
+    now: Timestamp,
     /// Σ signed quantity of everything that came in.
     total: i128,
     cvd_4h: SlidingSum,
@@ -60,6 +62,7 @@ impl Windows {
     /// Takes the trades with `ts <= now` into the sums and drops what the windows leave behind.
     pub(crate) fn advance(&mut self, now: Timestamp) {
         let now_us = now.as_micros();
+        self.now = now;
         self.absorb(now_us);
         let ring = &self.ring;
         self.cvd_4h.expire(ring, now_us - WINDOW_4H / 1_000);
@@ -161,7 +164,7 @@ impl Windows {
     }
 
     /// Puts trades that were missing where they belong; tells how many were.
-    pub(crate) fn backfill(&mut self, trades: &[Trade], now: Timestamp) -> usize {
+    pub(crate) fn backfill(&mut self, trades: &[Trade]) -> usize {
         let mut found = Vec::new();
         let mut touched = None;
         for trade in trades {
@@ -172,8 +175,9 @@ impl Windows {
             }
         }
         let Some(touched) = touched else { return 0 };
-        self.advance(now);
-        for (trade, ends) in &found {
+        // Later ones only wait in the ring.
+        let reached = found.iter().filter(|(trade, _)| trade.ts <= self.now);
+        for (trade, ends) in reached {
             let ts_us = trade.ts.as_micros();
             let signed = trade.qty.signed(trade.taker_side).units();
             let value = trade.price.notional(trade.qty).units();
@@ -182,14 +186,15 @@ impl Windows {
             self.cvd_day.add(ts_us, signed);
         }
         self.bars.rebuild(touched.as_micros(), &self.holes);
-        self.flow.expire(now.as_micros());
+        self.flow.expire(self.now.as_micros());
         let count = found.len();
-        self.rebuild(found.into_iter().map(|(trade, _)| trade), now);
+        self.rebuild(found.into_iter().map(|(trade, _)| trade));
         count
     }
 
     /// Lays the ring anew with `found` in its place; bars, flow and the day are up to date.
-    fn rebuild<'a>(&mut self, found: impl Iterator<Item = &'a Trade>, now: Timestamp) {
+    fn rebuild<'a>(&mut self, found: impl Iterator<Item = &'a Trade>) {
+        let now = self.now;
         let held = self.ring.collect(self.tail_24h);
         let unpriced = held.len() - self.vwap.prices.len();
         let prices = std::iter::repeat_n(None, unpriced)
