@@ -39,9 +39,9 @@ pub use arb_core::{
     PaperVenue, ParseIdError, Position, Price, Purpose, Qty, QtySum, Quote, Reason, Record,
     Recorder, Refusal, Registry, RejectReason, RiskConfig, RiskNote, RiskState, Role, Round, Rule,
     RuleOff, RunId, Side, Signal, SignedQty, StoreError, Strategy, StrategyText, Tier, TimeInForce,
-    Timestamp, Totals, Trade, TradeNote, TradeStatus, Transfer, Trip, VenueError, WorkingType,
-    decimal_text, default_brackets, fuzz_strategy_json, generator, hash_of, parse_strict, port,
-    stats, strategy, time,
+    Timestamp, Totals, Trade, TradeNote, TradeStatus, TradingStatus, Transfer, Trip, VenueError,
+    WorkingType, decimal_text, default_brackets, fuzz_strategy_json, generator, hash_of,
+    parse_strict, port, stats, strategy, time,
 };
 #[cfg(feature = "tapes")]
 pub use arb_store::tape;

@@ -54,6 +54,16 @@ pub struct LeverageBracket {
     pub cum: Money,
 }
 
+/// Whether the venue lets an instrument be traded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TradingStatus {
+    /// Open for trading.
+    Trading,
+    /// Pending, settling, delivering or closed.
+    NotTrading,
+}
+
 /// An instrument with the filters an order must pass.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -62,6 +72,8 @@ pub struct Instrument {
     pub symbol: String,
     /// The market it trades in.
     pub market: Market,
+    /// Whether it may be traded.
+    pub status: TradingStatus,
     /// Smallest price step.
     pub tick_size: Price,
     /// Smallest quantity step.
@@ -83,6 +95,7 @@ impl Instrument {
         Self {
             symbol: symbol.to_owned(),
             market: Market::Um,
+            status: TradingStatus::Trading,
             tick_size,
             lot_size,
             min_notional: Money::round(Decimal::from(5)),

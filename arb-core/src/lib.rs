@@ -35,7 +35,9 @@ pub use crate::event::{
     GapAccepted, Health, Input, InputValue, Mark, Quote, Side, Trade, Transfer,
 };
 pub use crate::indicator::{BAR, Indicators, QtySum};
-pub use crate::instrument::{Instrument, InstrumentId, LeverageBracket, Market, default_brackets};
+pub use crate::instrument::{
+    Instrument, InstrumentId, LeverageBracket, Market, TradingStatus, default_brackets,
+};
 pub use crate::ledger::{Booked, Ledger, Position, Totals};
 pub use crate::market::{InputAges, InputName, Inputs, Liquidations, MarketState};
 pub use crate::num::{Money, Notional, Price, Qty, Round, SignedQty, decimal_text, parse_units};

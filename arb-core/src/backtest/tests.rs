@@ -277,6 +277,21 @@ fn a_daily_loss_halts_and_flattens_and_only_an_operator_resets() {
 }
 
 #[test]
+fn a_position_is_closed_a_day_before_delivery() {
+    let delivery = Timestamp::from_millis(START_MS + 24 * 3_600_000 + 30_000);
+    let mut story = Story::with(Direction::Long, |config| {
+        config.instruments[0].spec.delivery_at = Some(delivery);
+    });
+    story.trade(16_000, "60000");
+    story.trade(31_000, "60000");
+    story.trade(46_000, "60000");
+    let (note, ..) = story.end();
+    assert_eq!(note.status, TradeStatus::Flatten);
+    // Ticks lie a millisecond before full seconds: at 44.999 s less than a day is left.
+    assert_eq!(note.exit_time, Some(Timestamp::from_millis(START_MS + 46_000)));
+}
+
+#[test]
 fn reducing_orders_pass_in_every_state() {
     for command in [Command::Pause, Command::Flatten(None)] {
         let mut story = Story::new(Direction::Long);

@@ -7,7 +7,7 @@ use crate::market::MarketState;
 use crate::order::{Book, Purpose};
 use crate::output::{Output, RiskNote, RuleOff};
 use crate::risk::{Equity, Exposure, GuardEvent, Rule};
-use crate::time::Timestamp;
+use crate::time::{HOUR, Timestamp};
 use crate::trade::CloseReason;
 
 impl Core {
@@ -19,10 +19,19 @@ impl Core {
             trade.on_tick(at, &mut actions);
             let instrument = trade.plan.instrument;
             self.act(instrument, &mut actions, out);
+            if self.is_near_delivery(instrument, at) {
+                self.close_trade(instrument, CloseReason::Flatten, out);
+            }
         }
         let equity = self.account().margin_balance;
         self.guard.roll_day(at, equity);
         self.check_account(out);
+    }
+
+    fn is_near_delivery(&self, instrument: InstrumentId, at: Timestamp) -> bool {
+        let spec = self.markets.get(instrument.index()).map(MarketState::spec);
+        let left = i64::from(self.config.risk.delivery_close_hours) * HOUR;
+        spec.and_then(|spec| spec.delivery_at).is_some_and(|delivery| delivery.since(at) <= left)
     }
 
     /// Compares the account with its limits and acts on what trips.

@@ -63,7 +63,7 @@ pub struct RiskConfig {
     pub min_quote_volume_24h: Money,
     /// Youngest listing, days.
     pub min_listed_days: u32,
-    /// Entries end so many hours before an announced delivery.
+    /// So many hours before an announced delivery entries end and positions are closed.
     pub delivery_close_hours: u32,
     /// Longest silence of the connection, ms.
     pub max_connection_silence_ms: u32,

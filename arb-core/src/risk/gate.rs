@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use super::guard::{Equity, Guard};
 use super::{Approved, Refusal, RiskConfig, RiskState, Rule, sizing};
 use crate::event::Side;
-use crate::instrument::InstrumentId;
+use crate::instrument::{InstrumentId, TradingStatus};
 use crate::market::MarketState;
 use crate::num::{Money, Price, Qty, Round};
 use crate::order::{ClientOrderId, Effect, Order, OrderKind, TimeInForce};
@@ -117,6 +117,9 @@ impl Gate<'_> {
             at_least(Rule::Volume24h, limit, volume.to_decimal())?;
         }
         let spec = self.market.spec();
+        if spec.status != TradingStatus::Trading {
+            return at_least(Rule::Status, Decimal::ONE, Decimal::ZERO);
+        }
         if let Some(listed) = spec.listed_at {
             let days = self.now.since(listed) / DAY;
             at_least(Rule::Listing, self.config.min_listed_days.into(), days.into())?;

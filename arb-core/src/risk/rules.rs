@@ -53,6 +53,8 @@ pub enum Rule {
     Spread,
     /// Quote volume of 24 hours.
     Volume24h,
+    /// The venue's trading status.
+    Status,
     /// Age of the listing.
     Listing,
     /// Announced end of trading.

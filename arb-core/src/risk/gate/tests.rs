@@ -23,9 +23,20 @@ impl Scene {
     fn new() -> Self {
         let (tick, lot) = ("0.1".parse().unwrap(), "0.001".parse().unwrap());
         let spec = Instrument::perpetual("BTCUSDT", tick, lot);
+        let now = Timestamp::from_millis(1_700_000_000_000);
+        Self {
+            config: RiskConfig::default(),
+            guard: Guard::new(money("10000"), 2),
+            market: Self::market(spec, now),
+            exposure: Exposure::default(),
+            account: Equity { margin_balance: money("10000"), ..Equity::default() },
+            now,
+        }
+    }
+
+    fn market(spec: Instrument, now: Timestamp) -> MarketState {
         let mut market =
             MarketState::new(InstrumentId(0), spec, Decimal::new(1, 4), Inputs::default());
-        let now = Timestamp::from_millis(1_700_000_000_000);
         let trade = Trade {
             instrument: InstrumentId(0),
             taker_side: Side::Buy,
@@ -35,14 +46,7 @@ impl Scene {
             qty: "1".parse().unwrap(),
         };
         market.on_trade(&trade, &mut Vec::new());
-        Self {
-            config: RiskConfig::default(),
-            guard: Guard::new(money("10000"), 2),
-            market,
-            exposure: Exposure::default(),
-            account: Equity { margin_balance: money("10000"), ..Equity::default() },
-            now,
-        }
+        market
     }
 
     fn approve(&self, side: Side) -> Result<Order, Refusal> {
@@ -188,6 +192,23 @@ fn measured_health_refuses_and_unmeasured_is_off() {
         assert_eq!(scene.guard.unmeasured().count(), 2);
         assert!(scene.refusal().starts_with(expected), "{}", scene.refusal());
     }
+}
+
+#[test]
+fn an_instrument_near_its_end_or_not_trading_refuses() {
+    let at = |change: fn(&mut Instrument, Timestamp)| {
+        let mut scene = Scene::new();
+        let mut spec = scene.market.spec().clone();
+        change(&mut spec, scene.now);
+        scene.market = Scene::market(spec, scene.now);
+        scene.refusal()
+    };
+    let closed = at(|spec, _| spec.status = TradingStatus::NotTrading);
+    assert_eq!(closed, "status: 0 against a limit of 1");
+    let delivery = at(|spec, now| spec.delivery_at = Some(now.plus(23 * HOUR)));
+    assert_eq!(delivery, "delivery: 23 against a limit of 24");
+    let young = at(|spec, now| spec.listed_at = Some(now.plus(-6 * DAY)));
+    assert_eq!(young, "listing: 6 against a limit of 7");
 }
 
 #[test]
