@@ -211,6 +211,19 @@ pub enum Reason {
     Risk(Refusal),
 }
 
+impl Reason {
+    /// What kind of reason, without its figures: the name of a gate, `busy`, `risk costs`.
+    #[must_use]
+    pub fn kind(&self) -> String {
+        match self {
+            Self::Gate { name, .. } => name.to_string(),
+            Self::Busy(what) => format!("busy {what}"),
+            Self::Risk(refusal) => format!("risk {}", refusal.rule().as_str()),
+            Self::Entry | Self::SignalFlip | Self::NoDirection => self.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

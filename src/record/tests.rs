@@ -1,3 +1,5 @@
+//! Journals: written, replayed, damaged.
+
 use arb_core::{
     Backtest, EngineConfig, Instrument, InstrumentConfig, Observer, PaperConfig, Registry,
     generator::{GeneratorConfig, TapeGenerator},

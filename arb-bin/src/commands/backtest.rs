@@ -4,6 +4,7 @@ mod brackets;
 mod json;
 mod summary;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::PathBuf;
@@ -125,11 +126,24 @@ pub(crate) struct Outcome {
 
 /// How many decisions were told, and whether they are kept: without a JSON result nobody reads
 /// them, and memory must not grow with the tape.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Decisions {
     kept: bool,
     told: u64,
     fired: u64,
+    /// What stopped the others, by kind of reason.
+    stopped: BTreeMap<String, u64>,
+}
+
+impl Decisions {
+    fn add(&mut self, signal: &arb::Signal) {
+        self.told += 1;
+        if signal.fired {
+            self.fired += 1;
+        } else {
+            *self.stopped.entry(signal.decision.reason.kind()).or_default() += 1;
+        }
+    }
 }
 
 /// Everything that looks on.
@@ -159,8 +173,7 @@ impl Observer for Watch {
             self.config_hash.clone_from(hash);
         }
         if let Output::Signal(signal) = output {
-            self.decisions.told += 1;
-            self.decisions.fired += u64::from(signal.fired);
+            self.decisions.add(signal);
         }
         if self.decisions.kept || !matches!(output, Output::Signal(_)) {
             self.recorder.output(output);

@@ -1,3 +1,5 @@
+//! The engine by its claims: decisions, orders, commands, reconciliation.
+
 use super::*;
 use crate::config::InstrumentConfig;
 use crate::event::{Command, Configure, Transfer};

@@ -1,3 +1,5 @@
+//! The generator: reproducible, plausible, in range.
+
 #![allow(clippy::cast_precision_loss, clippy::cast_possible_wrap, reason = "counts of a test")]
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The ledger: conservation, ownership, rounding.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Market state: order of trades, holes, back-fill, inputs with age.
+
 use super::*;
 use crate::event::Side;
 

@@ -1,3 +1,5 @@
+//! Numbers: parsing, rounding, products, and what is refused.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -27,7 +29,7 @@ fn parses_exactly_and_names_what_is_wrong() {
 
 #[test]
 fn money_rounds_half_to_even() {
-    let at = |units| Notional(units).to_money().to_string();
+    let at = |units| Notional::from_units(units).to_money().to_string();
     assert_eq!(at(50_000_000), "0");
     assert_eq!(at(150_000_000), "0.00000002");
     assert_eq!(at(-50_000_000), "0");

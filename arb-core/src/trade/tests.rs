@@ -1,7 +1,10 @@
+//! A trade from entry to its end, through every answer of a venue.
+
 use proptest::prelude::*;
 
 use super::levels::{break_even, level, stop_distance};
 use super::*;
+use crate::order::RejectReason;
 use crate::order::{Role, RunId};
 use crate::strategy::ExitRules;
 

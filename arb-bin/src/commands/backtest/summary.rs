@@ -38,6 +38,8 @@ impl Style {
 
 /// Trades shown one by one at most.
 const SHOWN: usize = 20;
+/// Reasons against an entry shown at most.
+const REASONS: usize = 6;
 
 pub(super) fn text(outcome: &Outcome, style: Style) -> String {
     let mut out = String::new();
@@ -93,8 +95,16 @@ fn period(out: &mut String, outcome: &Outcome) {
         grouped(outcome.trades_read),
         outcome.config_hash.get(..12).unwrap_or(&outcome.config_hash),
     );
-    let super::Decisions { told, fired, .. } = outcome.decisions;
-    let _ = writeln!(out, "{} recorded decisions, {} entries\n", grouped(told), grouped(fired));
+    let super::Decisions { told, fired, stopped, .. } = &outcome.decisions;
+    let _ = writeln!(out, "{} recorded decisions, {} entries", grouped(*told), grouped(*fired));
+    let mut stopped: Vec<(&str, u64)> = stopped.iter().map(|(k, n)| (k.as_str(), *n)).collect();
+    stopped.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let most = stopped.iter().take(REASONS).map(|(kind, n)| format!("{kind} {}", grouped(*n)));
+    let most: Vec<String> = most.collect();
+    if !most.is_empty() {
+        let _ = writeln!(out, "no entry because of: {}", most.join(", "));
+    }
+    out.push('\n');
 }
 
 fn short(at: Timestamp) -> String {

@@ -1,3 +1,5 @@
+//! The gate: sizes, refusals, and reducing orders that always pass.
+
 use super::super::{RiskConfig, Trip};
 use super::*;
 use crate::event::{Event, EventKind, Health, Quote, Trade};
