@@ -26,6 +26,8 @@
 //! ```
 
 pub mod record;
+#[cfg(feature = "report")]
+pub mod report;
 
 pub use arb_core::{
     AccountConfig, Approved, AuthError, BAR, Backfill, Backtest, Book, Booked, Bracket, Budget,
