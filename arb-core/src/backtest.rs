@@ -12,13 +12,13 @@ use crate::error::ConfigError;
 use crate::event::{Event, EventKind, Trade};
 use crate::num::Money;
 use crate::order::OrderEvent;
-use crate::output::{Hole, Output, RiskNote, Signal, TradeNote};
+use crate::output::{CarryNote, Hole, Output, RiskNote, Signal, TradeNote};
 use crate::paper::{PaperConfig, PaperVenue};
 use crate::stats::EquityCurve;
 use crate::strategy::Registry;
 use crate::time::{SECOND, Timestamp};
 
-/// The decision grid, nanoseconds.
+/// The decision grid of trades, nanoseconds.
 const GRID: i64 = 15 * SECOND;
 
 /// Sees every event the engine is given and every output, in order.
@@ -81,6 +81,7 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
 pub struct Backtest {
     engine: Engine,
     venue: PaperVenue,
+    grid: i64,
     next_tick: Option<Timestamp>,
     last_trade_at: Timestamp,
     /// Inputs that came after the last trade: they count only if another trade follows, or if
@@ -105,6 +106,7 @@ impl Backtest {
         let mut test = Self {
             venue: PaperVenue::new(&config, paper),
             engine: Engine::new(registry),
+            grid: GRID,
             next_tick: None,
             last_trade_at: Timestamp::EPOCH,
             held: VecDeque::new(),
@@ -122,6 +124,13 @@ impl Backtest {
         Ok(test)
     }
 
+    /// The same back-test, deciding once in `secs` seconds instead of 15: for tapes of bars, which
+    /// say nothing in between.
+    #[must_use]
+    pub fn with_grid_secs(self, secs: u32) -> Self {
+        Self { grid: i64::from(secs.max(1)) * SECOND, ..self }
+    }
+
     /// Takes the next event of the tape.
     #[inline]
     pub fn on_event(&mut self, event: Event, observer: &mut impl Observer) {
@@ -137,7 +146,7 @@ impl Backtest {
         if !self.held.is_empty() {
             self.release(Timestamp::MAX, observer);
         }
-        let next_tick = *self.next_tick.get_or_insert(trade.ts.ceil_to(GRID));
+        let next_tick = *self.next_tick.get_or_insert(trade.ts.ceil_to(self.grid));
         if trade.ts > next_tick {
             self.tick_until(trade.ts, observer);
         }
@@ -162,7 +171,7 @@ impl Backtest {
         while let Some(tick) = self.next_tick.filter(|tick| *tick < at) {
             self.feed(&Event::tick(tick), observer);
             observer.tick(&self.engine, tick);
-            self.next_tick = Some(tick.plus(GRID));
+            self.next_tick = Some(tick.plus(self.grid));
         }
     }
 
@@ -226,7 +235,7 @@ impl Backtest {
         if self.next_tick.is_none() {
             return;
         }
-        let end = self.last_trade_at.ceil_to(GRID);
+        let end = self.last_trade_at.ceil_to(self.grid);
         self.release(end, observer);
         self.held.clear();
         self.tick_until(end.plus(1), observer);
@@ -250,6 +259,8 @@ impl Backtest {
 pub struct Recorder {
     /// Recorded decisions, in order.
     pub signals: Vec<Signal>,
+    /// Carry pairs by number, each in its last state.
+    pub pairs: BTreeMap<u64, CarryNote>,
     /// Trades by number, each in its last state.
     pub trades: BTreeMap<u64, TradeNote>,
     /// Holes, in order.
@@ -270,6 +281,9 @@ impl Observer for Recorder {
             Output::Signal(signal) => self.signals.push((**signal).clone()),
             Output::Trade(note) => {
                 self.trades.insert(note.id, (**note).clone());
+            }
+            Output::Carry(note) => {
+                self.pairs.insert(note.id, (**note).clone());
             }
             Output::Hole(hole) => self.holes.push(*hole),
             Output::Risk(note) => self.risk_notes.push((**note).clone()),

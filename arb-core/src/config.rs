@@ -74,19 +74,23 @@ pub struct AccountConfig {
     /// Fee of a taker fill, a fraction of notional.
     #[serde(with = "decimal_text")]
     pub taker_fee: Decimal,
+    /// Fee of a spot fill, a fraction of notional; a buy pays it in the base asset.
+    #[serde(with = "decimal_text")]
+    pub spot_fee: Decimal,
     /// Slippage of a market order, a fraction of price.
     #[serde(with = "decimal_text")]
     pub slippage: Decimal,
 }
 
 impl Default for AccountConfig {
-    /// 10,000 quote, leverage 5, maker 0.02 %, taker 0.05 %, slippage 1 bp.
+    /// 10,000 quote, leverage 5, maker 0.02 %, taker 0.05 %, spot 0.1 %, slippage 1 bp.
     fn default() -> Self {
         Self {
             initial_balance: Money::round(Decimal::from(10_000)),
             leverage: 5,
             maker_fee: Decimal::new(2, 4),
             taker_fee: Decimal::new(5, 4),
+            spot_fee: Decimal::new(1, 3),
             slippage: Decimal::new(1, 4),
         }
     }

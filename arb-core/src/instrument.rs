@@ -105,6 +105,22 @@ impl Instrument {
         }
     }
 
+    /// A spot market: fully paid, without margin tiers.
+    #[must_use]
+    pub fn spot(symbol: &str, tick_size: Price, lot_size: Qty) -> Self {
+        Self {
+            market: Market::Spot,
+            brackets: Vec::new(),
+            ..Self::perpetual(symbol, tick_size, lot_size)
+        }
+    }
+
+    /// Whether it is a spot market.
+    #[must_use]
+    pub fn is_spot(&self) -> bool {
+        self.market == Market::Spot
+    }
+
     /// The tier that holds `notional`; the last one beyond the table.
     #[must_use]
     pub fn bracket(&self, notional: Money) -> Option<&LeverageBracket> {

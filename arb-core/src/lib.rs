@@ -4,6 +4,7 @@
 //! [`Strategy`] to write an idea, and at [`port`] for what the outside must provide.
 
 mod backtest;
+mod carry;
 mod config;
 mod engine;
 mod error;
@@ -46,14 +47,15 @@ pub use crate::order::{
     OrderUpdate, ParseIdError, Purpose, RejectReason, Role, RunId, TimeInForce, WorkingType,
 };
 pub use crate::output::{
-    DropReason, Hole, Output, RiskNote, RuleOff, Signal, TradeNote, TradeStatus,
+    CarryNote, CarryStatus, DropReason, Hole, Output, RiskNote, RuleOff, Signal, TradeNote,
+    TradeStatus,
 };
 pub use crate::paper::{FillModel, PaperConfig, PaperVenue};
-pub use crate::risk::{Approved, Budget, Refusal, RiskConfig, RiskState, Rule, Trip};
+pub use crate::risk::{Approved, Budget, CarryLimits, Refusal, RiskConfig, RiskState, Rule, Trip};
 pub use crate::strategy::{
-    Bracket, Context, Decision, Entry, EntryCosts, Exit, ExitRules, Factor, Factors, Factory,
-    Intent, Interest, Leg, Name, Reason, Registry, Strategy, Tier, fuzz_strategy_json,
-    parse_strict,
+    Bracket, CarryPosition, ClosePair, Context, Decision, Entry, EntryCosts, Exit, ExitRules,
+    Factor, Factors, Factory, Intent, Interest, Name, OpenPair, Reason, Registry, Strategy, Tier,
+    fuzz_strategy_json, parse_strict,
 };
 pub use crate::time::Timestamp;
 pub use rust_decimal::Decimal;

@@ -56,6 +56,7 @@ impl PaperVenue {
             fees: Fees {
                 maker: account.maker_fee,
                 taker: account.taker_fee,
+                spot: account.spot_fee,
                 liquidation: paper.liquidation_fee,
             },
             seen: BTreeSet::new(),

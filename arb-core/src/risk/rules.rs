@@ -87,6 +87,18 @@ pub enum Rule {
     Lot,
     /// Smallest notional.
     MinNotional,
+    /// No spot market to hedge with.
+    SpotMarket,
+    /// Spot notional of the carry book.
+    CarryNotional,
+    /// Loss of the carry book in a UTC day.
+    CarryDailyLoss,
+    /// Distance of the account from liquidation.
+    LiquidationDistance,
+    /// Seconds to or from a settlement.
+    Settlement,
+    /// A carry order whose outcome was never learned.
+    CarryUnknown,
 }
 
 impl Rule {

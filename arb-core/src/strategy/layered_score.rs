@@ -22,13 +22,12 @@ use self::gates::View;
 use self::score::{End, MAX_SCORE, ScoreInput};
 use super::registry::parse_strict;
 use super::{
-    Bracket, Context, Decision, Entry, Exit, Factors, Intent, Leg, Name, Reason, Strategy, Tier,
+    Bracket, Context, Decision, Entry, Exit, Factors, Intent, Name, Reason, Strategy, Tier,
 };
 use crate::error::ConfigError;
 use crate::event::{Direction, Event, EventKind};
 use crate::indicator::Indicators;
 use crate::market::InputName;
-use crate::order::Book;
 
 /// A strategy of this kind.
 #[derive(Clone, Debug)]
@@ -104,11 +103,7 @@ impl LayeredScore {
     #[must_use]
     pub fn explain(&self, cx: &Context<'_>) -> Option<Explanation> {
         let row = cx.indicators()?;
-        let decision = match self.decide(cx, row) {
-            Intent::Observe(decision) => *decision,
-            Intent::Enter(entry) => entry.decision,
-            Intent::Exit(exit) => exit.decision,
-        };
+        let decision = self.decide(cx, row).into_decision();
         let least = self.config.direction.min_cvd_share;
         let mut gates = vec![Gate {
             passed: decision.direction.is_some(),
@@ -199,26 +194,19 @@ impl LayeredScore {
         };
         // The gate `atr` refuses an entry without one.
         match view.row.atr.filter(|_| decision.reason == Reason::Entry) {
-            Some(atr) => self.entry(cx, direction, atr, decision),
+            Some(atr) => self.entry(direction, atr, decision),
             None => Intent::Observe(Box::new(decision)),
         }
     }
 
-    fn entry(
-        &self,
-        cx: &Context<'_>,
-        direction: Direction,
-        atr: f64,
-        decision: Decision,
-    ) -> Intent {
+    fn entry(&self, direction: Direction, atr: f64, decision: Decision) -> Intent {
         let tiers = &self.config.tiers;
         let risk_r: Decimal = match decision.tier {
             Some(Tier::Heavy) => tiers.heavy_multiplier,
             _ => tiers.standard_multiplier,
         };
         Intent::Enter(Box::new(Entry {
-            book: Book::Directional,
-            legs: vec![Leg { instrument: cx.instrument(), side: direction.entry_side() }],
+            side: direction.entry_side(),
             bracket: Bracket { atr, rules: self.config.exits },
             risk_r,
             cool_down_ms: u64::from(self.config.cool_down_minutes) * 60_000,

@@ -12,6 +12,7 @@ use serde::de::{self, DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, 
 use serde::{Deserialize, Deserializer};
 
 use super::Strategy;
+use super::funding_carry::FundingCarry;
 use super::layered_score::LayeredScore;
 use crate::error::ConfigError;
 
@@ -45,9 +46,10 @@ impl fmt::Debug for Registry {
     }
 }
 
-const BUILTIN: [(&str, &str); 2] = [
+const BUILTIN: [(&str, &str); 3] = [
     ("v51_baseline", include_str!("../../../strategies/v51_baseline.json")),
     ("v52_8signals", include_str!("../../../strategies/v52_8signals.json")),
+    ("funding_carry", include_str!("../../../strategies/funding_carry.json")),
 ];
 
 /// What every strategy file begins with.
@@ -65,6 +67,10 @@ impl Registry {
         let mut registry = Self::default();
         registry.register("layered_score", |file: &str, text: &str| {
             let strategy = LayeredScore::parse(file, text)?;
+            Ok(Box::new(strategy) as Box<dyn Strategy>)
+        });
+        registry.register("funding_carry", |file: &str, text: &str| {
+            let strategy = FundingCarry::parse(file, text)?;
             Ok(Box::new(strategy) as Box<dyn Strategy>)
         });
         registry

@@ -88,6 +88,7 @@ fn fill(price: &str, qty: &str) -> OrderUpdate {
         qty: qty.parse().unwrap(),
         role: Role::Taker,
         fee: Money::ZERO,
+        base_fee: Qty::ZERO,
         ts: Timestamp::from_millis(1_000),
     })
 }

@@ -86,7 +86,7 @@ pub enum All {
 }
 
 impl Symbols {
-    pub(super) fn contains(&self, symbol: &str) -> bool {
+    pub(crate) fn contains(&self, symbol: &str) -> bool {
         match self {
             Self::All(_) => true,
             Self::These(list) => list.iter().any(|listed| listed == symbol),
