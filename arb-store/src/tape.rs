@@ -12,6 +12,7 @@
 //! | funding | `funding_time`/`calc_time`, `funding_rate`/`last_funding_rate`; optional `symbol`, `funding_interval_hours`, `mark_price` |
 //! | metrics | the 8 columns of the archive; fields may be empty, rows missing or unsorted |
 //! | klines | the 12 columns of the archive |
+//! | hourly pairs | a header with `open_time_utc` and `open_`, `close_`, `volume_` of `perp` and `spot`; optional `mark_price`, `funding_rate_raw` |
 //!
 //! Without a header the columns are those of the archive: trades are told apart by the number of
 //! columns and by where time and flag stand (5, 7 or 8 columns: aggregate trades without and with
@@ -32,6 +33,7 @@ mod flow;
 mod inputs;
 mod klines;
 mod lines;
+mod pair_bars;
 mod premium;
 mod steps;
 mod table;
@@ -51,6 +53,7 @@ use self::bytes::{Consumed, Origin, Packed};
 pub use self::error::{Place, TapeError};
 use self::flow::Flow;
 pub use self::klines::{Kline, read_klines};
+pub use self::pair_bars::{HourBar, PairBar, PairSource, PairTape, read_pair_bars};
 pub use self::steps::infer_steps;
 use self::trades::{Owner, TradeRow};
 
