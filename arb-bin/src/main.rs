@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{backtest, bench, indicators, replay, strategies, tape};
+use crate::commands::{backtest, bench, carry, indicators, replay, strategies, tape};
 
 /// Back-tests order-flow strategies on recorded Binance trades, exactly.
 #[derive(Debug, Parser)]
@@ -24,6 +24,8 @@ struct Arb {
 enum Command {
     /// Run strategies over recorded trades and report trades and R
     Backtest(Box<backtest::Args>),
+    /// Run the funding carry over hourly bars, or over funding rates alone
+    Carry(Box<carry::Args>),
     /// Run a journal again and compare every output byte for byte
     Replay(replay::Args),
     /// Print the indicators at every point of the decision grid
@@ -41,6 +43,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Arb::parse().command {
         Command::Backtest(args) => backtest::run(&args),
+        Command::Carry(args) => carry::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Indicators(args) => indicators::run(&args),
         Command::Strategies(command) => strategies::run(&command),

@@ -27,6 +27,16 @@ pub(crate) struct NamedFile {
     path: PathBuf,
 }
 
+impl NamedFile {
+    pub(crate) fn symbol(&self) -> Option<&str> {
+        self.symbol.as_deref()
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
 impl std::str::FromStr for NamedFile {
     type Err = std::convert::Infallible;
     fn from_str(text: &str) -> Result<Self, Self::Err> {

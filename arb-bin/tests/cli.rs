@@ -294,7 +294,7 @@ fn built_in_names_work_from_any_folder() {
     assert_eq!(code(&run), 0);
     assert!(stdout(&run).contains("open_interest"));
     let list = stdout(&arb(&["strategies", "list"]));
-    assert_eq!(list, "v51_baseline\nv52_8signals\n");
+    assert_eq!(list, "v51_baseline\nv52_8signals\nfunding_carry\n");
     let schema: Value = serde_json::from_slice(&arb(&["strategies", "schema"]).stdout).unwrap();
     assert!(schema["properties"]["weights"].is_object());
 }

@@ -2,9 +2,12 @@
 //!
 //! Invariant: a statistic without enough data is absent, never zero. Ratios are fractions.
 
+mod carry;
+
 use rust_decimal::prelude::ToPrimitive as _;
 use serde::Serialize;
 
+pub use self::carry::CarrySummary;
 use crate::num::Money;
 use crate::output::TradeNote;
 use crate::time::{DAY, Timestamp};

@@ -102,7 +102,7 @@ enum Fill {
     Queue,
 }
 
-fn bps(text: &str) -> Result<Decimal, String> {
+pub(super) fn bps(text: &str) -> Result<Decimal, String> {
     let value = Decimal::from_str_exact(text).map_err(|e| e.to_string())?;
     let legal = value >= Decimal::ZERO && value <= Decimal::from(1_000);
     if legal { Ok(value) } else { Err("0 to 1000 basis points are allowed".to_owned()) }

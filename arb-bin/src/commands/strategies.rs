@@ -1,6 +1,7 @@
 //! `arb strategies`: what there is, whether a file is right, and what a score is made of.
 
 use anyhow::{Context as _, Result, bail};
+use arb::strategy::funding_carry::{self, FundingCarry};
 use arb::strategy::layered_score::{self, LayeredScore};
 use arb::{InputName, Registry, Tier};
 
@@ -64,11 +65,16 @@ pub(crate) fn run(command: &Command) -> Result<()> {
     match command {
         Command::List => Registry::builtin_names().for_each(|name| println!("{name}")),
         Command::Check { strategies } => return check(strategies),
-        Command::Schema { kind } if kind == "layered_score" => {
-            println!("{}", serde_json::to_string_pretty(&layered_score::schema())?);
-        }
         Command::Schema { kind } => {
-            return usage(format!("{kind:?} is no strategy kind; known kinds: layered_score"));
+            let schema = match kind.as_str() {
+                "layered_score" => layered_score::schema(),
+                "funding_carry" => funding_carry::schema(),
+                _ => {
+                    let known = "known kinds: funding_carry, layered_score";
+                    return usage(format!("{kind:?} is no strategy kind; {known}"));
+                }
+            };
+            println!("{}", serde_json::to_string_pretty(&schema)?);
         }
         Command::Explain { strategy, inputs } => return explain(strategy, &input_names(inputs)?),
     }
@@ -109,6 +115,10 @@ fn checked(file: &str, text: &str) -> Result<String> {
 
 fn explain(strategy: &str, inputs: &[InputName]) -> Result<()> {
     let (file, text) = text_of(strategy)?;
+    if let Ok(carry) = FundingCarry::parse(&file, &text) {
+        explain_carry(carry.config());
+        return Ok(());
+    }
     let score = LayeredScore::parse(&file, &text)?;
     let config = score.config();
     let names: Vec<&str> = inputs.iter().map(|input| input.as_str()).collect();
@@ -162,4 +172,35 @@ fn explain(strategy: &str, inputs: &[InputName]) -> Result<()> {
         exits.timeout_minutes,
     );
     Ok(())
+}
+
+fn explain_carry(config: &funding_carry::FundingCarryConfig) {
+    let percent = |ratio: f64| format!("{:.2} %", ratio * 100.0);
+    println!("{}  (funding_carry)\n", config.name);
+    println!("coins long, perpetual short, {} of equity a pair", config.notional_ratio);
+    println!("entry   net_apr above {}, where", percent(config.min_net_apr));
+    println!("          net_apr  = (funding - costs - basis loss) / capital, per year");
+    println!(
+        "          funding  = expected over {} days: the next settlement at the running",
+        config.horizon_days
+    );
+    println!(
+        "                     rate, later ones at the least of it and the means of 3 and 7 days"
+    );
+    println!("          costs    = fees, half-spreads and slippage of both round trips");
+    println!("          loss     = median basis of 7 days at exit sides above the basis now");
+    println!(
+        "        |basis| at most {} bps, {} hours of it known",
+        config.max_basis_bps, config.min_basis_hours
+    );
+    println!(
+        "exit    low_funding       gross funding below {} a year at {} settlements in a row",
+        percent(config.exit_apr),
+        config.exit_settlements
+    );
+    println!(
+        "        negative_funding  24 hours of negative funding cost more than leaving and coming back"
+    );
+    println!("        basis_gain        the basis gives now what funding is expected to");
+    println!("        basis_loss, delisting, liquidated, operator: by risk");
 }

@@ -36,6 +36,8 @@ pub struct CarryLimits {
     pub halve_distance: Decimal,
     /// Notional of one slice.
     pub max_slice_notional: Money,
+    /// Smallest notional of a pair: what is left of a limit is no pair.
+    pub min_pair_notional: Money,
     /// Loss of the book in a UTC day that ends new carry, a fraction of what its pairs hold.
     #[serde(with = "decimal_text")]
     pub max_daily_loss_ratio: Decimal,
@@ -55,7 +57,7 @@ pub struct CarryLimits {
 
 impl Default for CarryLimits {
     /// Half of equity, leverage 2, liquidation 40 % away at entry, reduced below 30 %, halved at
-    /// 15 %, slices of 5,000, 1 % a day, 100 bps of basis, 0.5 % of drift, 2 s and 15 s, quiet
+    /// 15 %, slices of 5,000, pairs from 100, 1 % a day, 100 bps of basis, 0.5 % of drift, 2 s and 15 s, quiet
     /// for 30 s around settlements.
     fn default() -> Self {
         let share = |mantissa, scale| Decimal::new(mantissa, scale);
@@ -66,6 +68,7 @@ impl Default for CarryLimits {
             reduce_distance: share(3, 1),
             halve_distance: share(15, 2),
             max_slice_notional: Money::round(Decimal::from(5_000)),
+            min_pair_notional: Money::round(Decimal::from(100)),
             max_daily_loss_ratio: share(1, 2),
             max_basis_loss_bps: share(100, 0),
             max_delta_ratio: share(5, 3),

@@ -63,11 +63,8 @@ impl PairGate<'_> {
             let actual = notional.to_decimal().checked_div(price.to_decimal()).unwrap_or_default();
             return Err(Refusal::Limit { rule: Rule::Lot, limit, actual });
         }
-        at_least(
-            Rule::MinNotional,
-            lots.min_notional.to_decimal(),
-            price.notional(qty).to_decimal(),
-        )?;
+        let least = lots.min_notional.max(carry.min_pair_notional).to_decimal();
+        at_least(Rule::MinNotional, least, price.notional(qty).to_decimal())?;
         Ok(qty)
     }
 

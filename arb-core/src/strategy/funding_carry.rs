@@ -250,3 +250,6 @@ pub fn schema() -> serde_json::Value {
 
 /// How far back the basis is remembered.
 const BASIS_WINDOW: i64 = 7 * DAY;
+
+#[cfg(test)]
+mod tests;

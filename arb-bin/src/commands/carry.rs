@@ -1,0 +1,214 @@
+//! `arb carry`: the funding carry over hourly bars of both markets, or over funding rates alone.
+
+mod data;
+mod json;
+mod summary;
+
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+use arb::record::JournalWriter;
+use arb::stats::CarrySummary;
+use arb::{
+    Backtest, Decimal, EngineConfig, Event, Money, Observer, Output, PaperConfig, Recorder,
+    Registry, Timestamp,
+};
+
+use self::data::Pairs;
+use super::{strategies, usage};
+use crate::market_data::{NamedFile, instant};
+use crate::progress::Progress;
+
+/// Decisions and bars are an hour apart.
+const GRID_SECS: u32 = 3_600;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Hourly bars of a perpetual and its spot market: FILE or SYMBOL=FILE
+    #[arg(long, num_args = 1.., value_name = "[SYMBOL=]FILE")]
+    bars: Vec<NamedFile>,
+    /// Settled funding rates; without bars of the symbol they are run at a constant price of 1
+    #[arg(long, num_args = 1.., value_name = "[SYMBOL=]FILE")]
+    funding: Vec<NamedFile>,
+    /// Strategy file, or the name of one that comes with the engine
+    #[arg(long, default_value = "funding_carry")]
+    strategy: String,
+    /// Hours between the settlements that bars tell; funding files tell their own
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=8))]
+    interval_hours: u8,
+    /// First instant of the period
+    #[arg(long, value_parser = instant)]
+    from: Option<Timestamp>,
+    /// First instant after the period
+    #[arg(long, value_parser = instant)]
+    to: Option<Timestamp>,
+    /// Balance at the start, quote currency
+    #[arg(long, default_value = "10000")]
+    balance: Money,
+    /// Taker fee of the perpetual, basis points
+    #[arg(long, default_value = "5", value_parser = super::backtest::bps)]
+    taker_bps: Decimal,
+    /// Fee of the spot market, basis points
+    #[arg(long, default_value = "10", value_parser = super::backtest::bps)]
+    spot_bps: Decimal,
+    /// Spread of both markets, basis points
+    #[arg(long, default_value = "1", value_parser = super::backtest::bps)]
+    spread_bps: Decimal,
+    /// Slippage of each order, basis points
+    #[arg(long, default_value = "1", value_parser = super::backtest::bps)]
+    slippage_bps: Decimal,
+    /// Write the result as JSON; - is standard output
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Write the journal, which `arb replay` runs again
+    #[arg(long)]
+    journal: Option<PathBuf>,
+}
+
+/// What a run gave.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pairs: Pairs,
+    config_hash: String,
+    period: (Timestamp, Timestamp),
+    recorder: Recorder,
+    refused: std::collections::BTreeMap<String, u64>,
+    rules_off: Vec<arb::RuleOff>,
+    settlements: u64,
+    leverage: f64,
+}
+
+impl Outcome {
+    fn summary(&self) -> CarrySummary {
+        CarrySummary::new(self.recorder.pairs.values(), self.period, self.leverage)
+    }
+}
+
+/// Everything that looks on.
+#[derive(Default)]
+struct Watch {
+    recorder: Recorder,
+    journal: Option<JournalWriter<BufWriter<File>>>,
+    config_hash: String,
+    refused: std::collections::BTreeMap<String, u64>,
+}
+
+impl Observer for Watch {
+    fn event(&mut self, event: &Event) {
+        if let Some(journal) = &mut self.journal {
+            journal.event(event);
+        }
+    }
+
+    fn output(&mut self, output: &Output) {
+        if let Output::Configured { hash } = output {
+            self.config_hash.clone_from(hash);
+        }
+        if let Output::Signal(signal) = output
+            && !signal.fired
+        {
+            *self.refused.entry(signal.decision.reason.kind()).or_default() += 1;
+        }
+        if !matches!(output, Output::Signal(_)) {
+            self.recorder.output(output);
+        }
+        if let Some(journal) = &mut self.journal {
+            journal.output(output);
+        }
+    }
+
+    fn tick(&mut self, engine: &arb::Engine, at: Timestamp) {
+        self.recorder.tick(engine, at);
+    }
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    if args.bars.is_empty() && args.funding.is_empty() {
+        return usage("--bars or --funding is needed");
+    }
+    if args.from.zip(args.to).is_some_and(|(from, to)| from >= to) {
+        return usage("--from must be before --to");
+    }
+    let pairs = Pairs::read(args)?;
+    let outcome = carry(args, pairs)?;
+    let text = summary::text(&outcome);
+    let json_on_stdout = args.json.as_ref().is_some_and(|path| path.as_os_str() == "-");
+    if json_on_stdout {
+        eprint!("{text}");
+    } else {
+        std::io::stdout().lock().write_all(text.as_bytes())?;
+    }
+    let Some(path) = &args.json else { return Ok(()) };
+    let result = json::result(&outcome);
+    if json_on_stdout {
+        let mut out = std::io::stdout().lock();
+        serde_json::to_writer(&mut out, &result).map_err(std::io::Error::from)?;
+        return Ok(writeln!(out)?);
+    }
+    let file = File::create(path).with_context(|| path.display().to_string())?;
+    let mut out = BufWriter::new(file);
+    serde_json::to_writer_pretty(&mut out, &result)?;
+    Ok(out.flush()?)
+}
+
+fn config(args: &Args, pairs: &Pairs) -> Result<EngineConfig> {
+    let ratio = |bps: Decimal| bps / Decimal::from(10_000);
+    let mut config = EngineConfig::new(pairs.instruments(args.spread_bps)?);
+    config.account.initial_balance = args.balance;
+    config.account.taker_fee = ratio(args.taker_bps);
+    config.account.spot_fee = ratio(args.spot_bps);
+    config.account.slippage = ratio(args.slippage_bps);
+    let (file, text) = strategies::text_of(&args.strategy)?;
+    Registry::builtin().build(&file, &text)?;
+    Ok(config.with_strategy(&file, &text)?)
+}
+
+fn carry(args: &Args, pairs: Pairs) -> Result<Outcome> {
+    let config = config(args, &pairs)?;
+    let leverage = config.risk.carry.max_leverage.to_string().parse().unwrap_or(1.0);
+    let mut watch = Watch::default();
+    if let Some(path) = &args.journal {
+        let file = File::create(path).with_context(|| path.display().to_string())?;
+        watch.journal = Some(JournalWriter::new(BufWriter::with_capacity(1 << 18, file))?);
+    }
+    // Half of an hour's volume stands at one instant, which is six times that of five minutes.
+    let sixth = Decimal::ONE / Decimal::from(6);
+    let mut paper = PaperConfig::default();
+    paper.max_participation = (paper.max_participation * sixth).round_dp(6);
+    let mut test =
+        Backtest::new(config, paper, Registry::builtin(), &mut watch)?.with_grid_secs(GRID_SECS);
+    let Some((from, to)) = pairs.period(args.from, args.to) else {
+        bail!("no hours between --from and --to");
+    };
+    let mut tape = pairs.tape();
+    let progress = Progress::new(pairs.hours());
+    let (mut events, mut hours, mut settlements) = (Vec::new(), 0, 0);
+    while tape.next_hour(&mut events) {
+        for event in events.drain(..).filter(|event| event.at >= from && event.at < to) {
+            settlements += u64::from(matches!(event.kind, arb::EventKind::Funding(_)));
+            test.on_event(event, &mut watch);
+        }
+        hours += 1;
+        progress.set(hours);
+    }
+    drop(progress);
+    test.finish(&mut watch);
+    for note in test.engine().open_pairs() {
+        watch.recorder.pairs.insert(note.id, note);
+    }
+    if let Some(journal) = watch.journal.take() {
+        journal.finish().context("the journal")?;
+    }
+    Ok(Outcome {
+        rules_off: test.engine().rules_off(),
+        pairs,
+        config_hash: watch.config_hash,
+        period: (from, to),
+        recorder: watch.recorder,
+        refused: watch.refused,
+        settlements,
+        leverage,
+    })
+}
