@@ -222,6 +222,7 @@ impl Core {
             direction: if side == Side::Buy { Direction::Long } else { Direction::Short },
             bracket: wish.bracket,
             stop_distance,
+            spread,
             tick_size: spec.tick_size,
             lot_size: spec.lot_size,
             exit_costs: costs.taker_fee + costs.slippage,

@@ -156,20 +156,24 @@ impl Core {
         let off = |rule, missing| RuleOff { rule, missing };
         let mut rules: Vec<RuleOff> =
             self.guard.unmeasured().map(|(rule, missing)| off(rule, missing)).collect();
-        let any = |seen: &dyn Fn(&MarketState) -> bool| self.markets.iter().any(seen);
-        if !any(&|market| market.has_quote()) {
+        // A rule that one instrument cannot be held to is off.
+        let all = |seen: &dyn Fn(&MarketState) -> bool| self.markets.iter().all(seen);
+        let perps = |seen: &dyn Fn(&MarketState) -> bool| {
+            self.markets.iter().filter(|market| !market.spec().is_spot()).all(seen)
+        };
+        if !all(&|market| market.has_quote()) {
             rules.push(off(Rule::Spread, "quotes; the configured spread is used"));
         }
-        if !any(&|market| market.inputs().mark_age(self.now).is_some()) {
+        if !perps(&|market| market.inputs().mark_age(self.now).is_some()) {
             rules.push(off(Rule::StaleMark, "mark prices; the last price stands in"));
         }
-        if !any(&|market| market.quote_volume_24h().is_some()) {
+        if !all(&|market| market.quote_volume_24h().is_some()) {
             rules.push(off(Rule::Volume24h, "24 hours of trades"));
         }
-        if !any(&|market| market.spec().listed_at.is_some()) {
+        if !all(&|market| market.spec().listed_at.is_some()) {
             rules.push(off(Rule::Listing, "the listing date"));
         }
-        if !any(&|market| market.spec().delivery_at.is_some()) {
+        if !perps(&|market| market.spec().delivery_at.is_some()) {
             rules.push(off(Rule::Delivery, "delivery dates"));
         }
         rules.sort_by_key(|rule| rule.rule);
