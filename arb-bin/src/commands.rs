@@ -2,6 +2,7 @@
 
 pub(crate) mod backtest;
 pub(crate) mod bench;
+pub(crate) mod funding;
 pub(crate) mod indicators;
 pub(crate) mod replay;
 pub(crate) mod strategies;

@@ -5,12 +5,13 @@
 mod commands;
 mod market_data;
 mod progress;
+mod terminal;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{backtest, bench, indicators, replay, strategies, tape};
+use crate::commands::{backtest, bench, funding, indicators, replay, strategies, tape};
 
 /// Back-tests order-flow strategies on recorded Binance trades, exactly.
 #[derive(Debug, Parser)]
@@ -26,6 +27,9 @@ enum Command {
     Backtest(Box<backtest::Args>),
     /// Run a journal again and compare every output byte for byte
     Replay(replay::Args),
+    /// What settled funding came to
+    #[command(subcommand)]
+    Funding(funding::Command),
     /// Print the indicators at every point of the decision grid
     Indicators(indicators::Args),
     /// List, check and explain strategies
@@ -42,6 +46,7 @@ fn main() -> ExitCode {
     let outcome = match Arb::parse().command {
         Command::Backtest(args) => backtest::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Funding(command) => funding::run(&command),
         Command::Indicators(args) => indicators::run(&args),
         Command::Strategies(command) => strategies::run(&command),
         Command::Tape(command) => tape::run(&command),

@@ -120,8 +120,8 @@ struct Paid {
 /// use arb_core::Timestamp;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let mut stats = FundingStats::default();
-/// for day in 0..10 {
-///     stats.add(Timestamp::from_millis(day * 28_800_000), "0.0001".parse()?)?;
+/// for n in 0..10 {
+///     stats.add(Timestamp::from_millis(n * 28_800_000), "0.0001".parse()?)?;
 /// }
 /// assert_eq!(stats.total().annualised(), Some("0.1095".parse()?));
 /// # Ok(()) }
@@ -135,8 +135,8 @@ pub struct FundingStats {
     holes: Vec<FundingHole>,
     /// The settlements of the last 7 days.
     week: VecDeque<Paid>,
-    /// The first settlement, until its interval is known.
-    first: Option<DatedRate>,
+    /// The first settlements, until an interval is known: usually one.
+    unpaid: Vec<DatedRate>,
     last: Option<DatedRate>,
     /// The interval in force, seconds.
     interval: Option<i64>,
@@ -145,14 +145,14 @@ pub struct FundingStats {
 impl FundingStats {
     /// Adds a settlement; `time` is taken to its nominal second, because recorded times jitter by
     /// milliseconds. The interval is the time since the settlement before; the first one is taken
-    /// to have had that of the second.
+    /// to have had the first interval seen.
     ///
     /// # Errors
     /// [`FundingOrderError`] when it is not later than the one before; nothing changes then.
     pub fn add(&mut self, time: Timestamp, rate: Decimal) -> Result<(), FundingOrderError> {
         let settled = DatedRate { time: time.floor_to(SECOND), rate };
         let Some(last) = self.last.replace(settled) else {
-            self.first = Some(settled);
+            self.unpaid.push(settled);
             self.book(settled, 0);
             return Ok(());
         };
@@ -161,16 +161,19 @@ impl FundingStats {
             return Err(FundingOrderError { time: settled.time, last: last.time });
         }
         let silent = settled.time.since(last.time) / SECOND;
-        let seconds = self.interval_of(silent, last.time, settled.time);
-        if let (Some(first), Some(seconds)) = (self.first, seconds) {
-            self.first = None;
-            self.book_hours_of_first(first, seconds);
+        match self.interval_of(silent, last.time, settled.time) {
+            Some(seconds) => {
+                for first in std::mem::take(&mut self.unpaid) {
+                    self.book_hours(first, seconds);
+                }
+                self.on_interval(seconds, settled.time);
+                self.book(settled, seconds);
+            }
+            None => {
+                self.unpaid.push(settled);
+                self.book(settled, 0);
+            }
         }
-        let seconds = seconds.unwrap_or_default();
-        if seconds > 0 {
-            self.on_interval(seconds, settled.time);
-        }
-        self.book(settled, seconds);
         Ok(())
     }
 
@@ -201,12 +204,12 @@ impl FundingStats {
         }
     }
 
-    fn book_hours_of_first(&mut self, first: DatedRate, seconds: i64) {
+    fn book_hours(&mut self, first: DatedRate, seconds: i64) {
         self.total.seconds += seconds;
         if let Some(year) = self.years.get_mut(&year_of(first.time)) {
             year.seconds += seconds;
         }
-        if let Some(paid) = self.week.front_mut().filter(|paid| paid.settled == first) {
+        if let Some(paid) = self.week.iter_mut().find(|paid| paid.settled == first) {
             paid.seconds = seconds;
         }
     }

@@ -76,6 +76,14 @@ fn a_hole_is_told_and_adds_no_hours_that_nobody_paid_for() {
 }
 
 #[test]
+fn a_hole_before_any_interval_takes_the_first_one_seen() {
+    let stats = stats(&[(0, "0.0001"), (16, "0.0001"), (20, "0.0001")]);
+    assert_eq!(stats.holes().len(), 1);
+    assert_eq!(stats.total().seconds, 3 * 4 * 3_600);
+    assert_eq!(stats.seven_days(at(20)), Some(*stats.total()));
+}
+
+#[test]
 fn one_settlement_has_a_mean_but_no_year() {
     let stats = stats(&[(0, "0.0001")]);
     assert_eq!(stats.total().mean(), Some(rate("0.0001")));
