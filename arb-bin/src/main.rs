@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{backtest, bench, funding, indicators, replay, strategies, tape};
+use crate::commands::{backtest, bench, funding, indicators, parity, replay, strategies, tape};
 
 /// Back-tests order-flow strategies on recorded Binance trades, exactly.
 #[derive(Debug, Parser)]
@@ -27,6 +27,8 @@ enum Command {
     Backtest(Box<backtest::Args>),
     /// Run a journal again and compare every output byte for byte
     Replay(replay::Args),
+    /// Compare two journals and explain their differences by cause
+    Parity(parity::Args),
     /// What settled funding came to
     #[command(subcommand)]
     Funding(funding::Command),
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
     let outcome = match Arb::parse().command {
         Command::Backtest(args) => backtest::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Parity(args) => parity::run(&args),
         Command::Funding(command) => funding::run(&command),
         Command::Indicators(args) => indicators::run(&args),
         Command::Strategies(command) => strategies::run(&command),
