@@ -3,7 +3,9 @@
 pub(crate) mod backtest;
 pub(crate) mod bench;
 pub(crate) mod carry;
+pub(crate) mod funding;
 pub(crate) mod indicators;
+pub(crate) mod parity;
 pub(crate) mod replay;
 pub(crate) mod strategies;
 pub(crate) mod tape;

@@ -5,12 +5,15 @@
 mod commands;
 mod market_data;
 mod progress;
+mod terminal;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{backtest, bench, carry, indicators, replay, strategies, tape};
+use crate::commands::{
+    backtest, bench, carry, funding, indicators, parity, replay, strategies, tape,
+};
 
 /// Back-tests order-flow strategies on recorded Binance trades, exactly.
 #[derive(Debug, Parser)]
@@ -28,6 +31,11 @@ enum Command {
     Carry(Box<carry::Args>),
     /// Run a journal again and compare every output byte for byte
     Replay(replay::Args),
+    /// Compare two journals and explain their differences by cause
+    Parity(parity::Args),
+    /// What settled funding came to
+    #[command(subcommand)]
+    Funding(funding::Command),
     /// Print the indicators at every point of the decision grid
     Indicators(indicators::Args),
     /// List, check and explain strategies
@@ -45,6 +53,8 @@ fn main() -> ExitCode {
         Command::Backtest(args) => backtest::run(&args),
         Command::Carry(args) => carry::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Parity(args) => parity::run(&args),
+        Command::Funding(command) => funding::run(&command),
         Command::Indicators(args) => indicators::run(&args),
         Command::Strategies(command) => strategies::run(&command),
         Command::Tape(command) => tape::run(&command),

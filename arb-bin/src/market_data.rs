@@ -23,8 +23,8 @@ const KNOWN: [(&str, &str, &str); 4] = [
 /// A file, with the symbol it belongs to where one is named: `FILE` or `SYMBOL=FILE`.
 #[derive(Clone, Debug)]
 pub(crate) struct NamedFile {
-    symbol: Option<String>,
-    path: PathBuf,
+    pub(crate) symbol: Option<String>,
+    pub(crate) path: PathBuf,
 }
 
 impl NamedFile {

@@ -4,7 +4,7 @@
 //! which only the risk gate makes. Outputs can be written and compared, never read back in.
 
 use rust_decimal::Decimal;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::event::Direction;
 use crate::instrument::InstrumentId;
@@ -88,7 +88,7 @@ pub struct Signal {
 }
 
 /// State of a directional trade.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TradeStatus {
     /// Open, first target not reached.
@@ -136,7 +136,7 @@ impl TradeStatus {
 }
 
 /// A directional trade at the moment something about it changed.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TradeNote {
     /// Number of the intent: the trade's id inside the run.
     pub id: u64,
@@ -274,7 +274,7 @@ mod optional_decimal {
 }
 
 /// A change of the risk state or a rule that tripped.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RiskNote {
     /// When.
     pub at: Timestamp,
@@ -289,7 +289,7 @@ pub struct RiskNote {
 }
 
 /// Missing trades.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hole {
     /// Whose trades.
     pub instrument: InstrumentId,
@@ -312,7 +312,7 @@ impl Hole {
 }
 
 /// Why a record was not used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DropReason {
     /// The instrument is not configured.

@@ -3,11 +3,16 @@
 //! Invariant: a statistic without enough data is absent, never zero. Ratios are fractions.
 
 mod carry;
+mod funding;
 
 use rust_decimal::prelude::ToPrimitive as _;
 use serde::Serialize;
 
 pub use self::carry::CarrySummary;
+pub use self::funding::{
+    DatedRate, FundingHole, FundingOrderError, FundingStats, FundingTotals, IntervalChange,
+};
+
 use crate::num::Money;
 use crate::output::TradeNote;
 use crate::time::{DAY, Timestamp};

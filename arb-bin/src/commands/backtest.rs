@@ -19,6 +19,7 @@ use arb::{
 
 use super::{strategies, usage};
 use crate::market_data::{Files, NamedFile, Steps, gaps, instant};
+use crate::terminal::Style;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -199,9 +200,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let outcome = backtest(args, &files, config(args, &files)?)?;
     let json_on_stdout = args.json.as_ref().is_some_and(|path| path.as_os_str() == "-");
     if json_on_stdout {
-        eprint!("{}", summary::text(&outcome, summary::Style::of(&std::io::stderr())));
+        eprint!("{}", summary::text(&outcome, Style::of(&std::io::stderr())));
     } else {
-        print!("{}", summary::text(&outcome, summary::Style::of(&std::io::stdout())));
+        print!("{}", summary::text(&outcome, Style::of(&std::io::stdout())));
     }
     if let Some(path) = &args.json {
         write_json(&outcome, path)?;
