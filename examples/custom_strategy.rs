@@ -3,8 +3,8 @@ use arb::generator::{GeneratorConfig, TapeGenerator};
 use arb::stats::Summary;
 use arb::{
     Backtest, Bracket, Context, Decision, Direction, EngineConfig, Entry, Event, ExitRules,
-    Factors, Instrument, InstrumentConfig, Intent, PaperConfig, Reason, Recorder, Registry, Side,
-    Strategy, Tier,
+    Factors, Instrument, InstrumentConfig, Intent, Reason, Recorder, Registry, Side, Strategy,
+    Tier,
 };
 
 #[derive(Debug)]
@@ -45,7 +45,7 @@ fn main() -> anyhow::Result<()> {
     let config = EngineConfig::new(vec![InstrumentConfig { spec, spread_bps: 1.into() }])
         .with_strategy("inline", r#"{"kind": "imbalance", "name": "imbalance"}"#)?;
     let mut seen = Recorder::default();
-    let mut test = Backtest::new(config, PaperConfig::default(), registry, &mut seen)?;
+    let mut test = Backtest::new(config, registry, &mut seen)?;
     for trade in TapeGenerator::new(GeneratorConfig::btcusdt(1)).take(1_000_000) {
         test.on_trade(&trade, &mut seen);
     }

@@ -16,7 +16,7 @@
 //!     .with_strategy("v52_8signals", strategy)?;
 //!
 //! let mut seen = Recorder::default();
-//! let mut test = Backtest::new(config, PaperConfig::default(), Registry::builtin(), &mut seen)?;
+//! let mut test = Backtest::new(config, Registry::builtin(), &mut seen)?;
 //! for trade in TapeGenerator::new(GeneratorConfig::btcusdt(1)).take(20_000) {
 //!     test.on_trade(&trade, &mut seen);
 //! }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use arb::tape::{PairSource, PairTape, Source, SourceKind, Tape, TapeOptions, read_pair_bars};
 use arb::{
     Backtest, Decimal, EngineConfig, Event, EventKind, FundingSettled, Instrument,
-    InstrumentConfig, InstrumentId, Money, Observer, OrderUpdate, Output, PaperConfig, Recorder,
-    Registry, Side, Timestamp,
+    InstrumentConfig, InstrumentId, Money, Observer, OrderUpdate, Output, Recorder, Registry, Side,
+    Timestamp,
 };
 
 use crate::support::recorded;
@@ -83,11 +83,10 @@ fn run(source: PairSource, steps: [(&str, &str); 2]) -> (Recorder, Independent, 
     let instruments =
         [perp, spot].map(|spec| InstrumentConfig { spec, spread_bps: Decimal::ONE }).to_vec();
     let text = Registry::builtin_text("funding_carry").unwrap();
-    let config = EngineConfig::new(instruments).with_strategy("funding_carry", text).unwrap();
+    let mut config = EngineConfig::new(instruments).with_strategy("funding_carry", text).unwrap();
+    config.grid_secs = 3_600;
     let mut watch = (Recorder::default(), Independent::default());
-    let mut test = Backtest::new(config, PaperConfig::default(), Registry::builtin(), &mut watch)
-        .unwrap()
-        .with_grid_secs(3_600);
+    let mut test = Backtest::new(config, Registry::builtin(), &mut watch).unwrap();
     let (mut tape, mut events) = (PairTape::new(vec![source]), Vec::new());
     while tape.next_hour(&mut events) {
         events.drain(..).for_each(|event| test.on_event(event, &mut watch));

@@ -13,13 +13,10 @@ use crate::event::{Event, EventKind, Trade};
 use crate::num::Money;
 use crate::order::OrderEvent;
 use crate::output::{CarryNote, Hole, Output, RiskNote, Signal, TradeNote};
-use crate::paper::{PaperConfig, PaperVenue};
+use crate::paper::PaperVenue;
 use crate::stats::EquityCurve;
 use crate::strategy::Registry;
 use crate::time::{SECOND, Timestamp};
-
-/// The decision grid of trades, nanoseconds.
-const GRID: i64 = 15 * SECOND;
 
 /// Sees every event the engine is given and every output, in order.
 pub trait Observer {
@@ -62,7 +59,7 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
 /// ```
 /// use arb_core::generator::{GeneratorConfig, TapeGenerator};
 /// use arb_core::{
-///     Backtest, EngineConfig, Event, Instrument, InstrumentConfig, PaperConfig, Recorder, Registry,
+///     Backtest, EngineConfig, Event, Instrument, InstrumentConfig, Recorder, Registry,
 /// };
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let spec = Instrument::perpetual("BTCUSDT", "0.1".parse()?, "0.001".parse()?);
@@ -70,7 +67,7 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
 /// let config = EngineConfig::new(vec![InstrumentConfig { spec, spread_bps: 1.into() }])
 ///     .with_strategy("v52_8signals", text)?;
 /// let mut recorder = Recorder::default();
-/// let mut test = Backtest::new(config, PaperConfig::default(), Registry::builtin(), &mut recorder)?;
+/// let mut test = Backtest::new(config, Registry::builtin(), &mut recorder)?;
 /// for trade in TapeGenerator::new(GeneratorConfig::btcusdt(7)).take(10_000) {
 ///     test.on_event(Event::trade(trade), &mut recorder);
 /// }
@@ -99,14 +96,13 @@ impl Backtest {
     /// [`ConfigError`] when the configuration or one of its strategies is refused.
     pub fn new(
         config: EngineConfig,
-        paper: PaperConfig,
         registry: Registry,
         observer: &mut impl Observer,
     ) -> Result<Self, ConfigError> {
         let mut test = Self {
-            venue: PaperVenue::new(&config, paper),
+            venue: PaperVenue::new(&config),
             engine: Engine::new(registry),
-            grid: GRID,
+            grid: i64::from(config.grid_secs) * SECOND,
             next_tick: None,
             last_trade_at: Timestamp::EPOCH,
             held: VecDeque::new(),
@@ -122,13 +118,6 @@ impl Backtest {
         }
         test.out.drain(..).for_each(|output| observer.output(&output));
         Ok(test)
-    }
-
-    /// The same back-test, deciding once in `secs` seconds instead of 15: for tapes of bars, which
-    /// say nothing in between.
-    #[must_use]
-    pub fn with_grid_secs(self, secs: u32) -> Self {
-        Self { grid: i64::from(secs.max(1)) * SECOND, ..self }
     }
 
     /// Takes the next event of the tape.

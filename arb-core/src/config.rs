@@ -12,6 +12,7 @@ use crate::instrument::Instrument;
 use crate::market::{InputAges, InputName};
 use crate::num::{Money, decimal_text};
 use crate::order::{RunId, WorkingType};
+use crate::paper::PaperConfig;
 use crate::risk::RiskConfig;
 use crate::time::Timestamp;
 
@@ -37,6 +38,11 @@ pub struct EngineConfig {
     pub input_ages: InputAges,
     /// Which decisions become signals.
     pub record: Record,
+    /// What the paper venue assumes.
+    pub paper: PaperConfig,
+    /// Length of the decision grid, seconds; more than 15 only for tapes of bars, which say
+    /// nothing in between.
+    pub grid_secs: u32,
 }
 
 /// One instrument with what its market costs.
@@ -120,6 +126,8 @@ impl EngineConfig {
             mask_inputs: Vec::new(),
             input_ages: InputAges::default(),
             record: Record::Tiered,
+            paper: PaperConfig::default(),
+            grid_secs: 15,
         }
     }
 
@@ -159,6 +167,10 @@ impl EngineConfig {
         if config.instruments.is_empty() || config.instruments.len() > usize::from(u16::MAX) {
             let message = format!("{} given, 1 to 65535 are allowed", config.instruments.len());
             return refuse(None, "instruments", message);
+        }
+        if config.grid_secs == 0 || !config.grid_secs.is_multiple_of(15) {
+            let message = format!("{} given, a multiple of 15 is allowed", config.grid_secs);
+            return refuse(None, "grid_secs", message);
         }
         Ok(config)
     }

@@ -13,8 +13,8 @@ use anyhow::{Context as _, Result};
 use arb::record::JournalWriter;
 use arb::tape::{SourceKind, TapeOptions, TapeStats};
 use arb::{
-    Backtest, Decimal, EngineConfig, Event, EventKind, FillModel, Money, Observer, Output,
-    PaperConfig, Price, Qty, Record, Recorder, Registry, Timestamp,
+    Backtest, Decimal, EngineConfig, Event, EventKind, FillModel, Money, Observer, Output, Price,
+    Qty, Record, Recorder, Registry, Timestamp,
 };
 
 use super::{strategies, usage};
@@ -239,6 +239,11 @@ fn config(args: &Args, files: &Files) -> Result<EngineConfig> {
     config.account.taker_fee = ratio(args.taker_bps);
     config.account.slippage = ratio(args.slippage_bps);
     config.mask_inputs = strategies::input_names(&args.mask_inputs)?;
+    config.paper.latency_ms = args.latency_ms;
+    config.paper.fill = match args.fill {
+        Fill::Through => FillModel::Through,
+        Fill::Queue => FillModel::Queue,
+    };
     config.record = if args.all_decisions { Record::All } else { Record::Tiered };
     for strategy in &args.strategy {
         let (file, text) = strategies::text_of(strategy)?;
@@ -249,11 +254,6 @@ fn config(args: &Args, files: &Files) -> Result<EngineConfig> {
 }
 
 fn backtest(args: &Args, files: &Files, config: EngineConfig) -> Result<Outcome> {
-    let fill = match args.fill {
-        Fill::Through => FillModel::Through,
-        Fill::Queue => FillModel::Queue,
-    };
-    let paper = PaperConfig { fill, latency_ms: args.latency_ms, ..PaperConfig::default() };
     let mut watch = Watch::default();
     watch.decisions.kept = args.json.is_some();
     if let Some(path) = &args.journal {
@@ -261,7 +261,7 @@ fn backtest(args: &Args, files: &Files, config: EngineConfig) -> Result<Outcome>
         watch.journal = Some(JournalWriter::new(BufWriter::with_capacity(1 << 18, file))?);
     }
     let strategies = config.strategies.len();
-    let mut test = Backtest::new(config, paper, Registry::builtin(), &mut watch)?;
+    let mut test = Backtest::new(config, Registry::builtin(), &mut watch)?;
     let options = TapeOptions { gaps: gaps(args.accept_gaps), from: args.from, to: args.to };
     let tape = files.read(options, |event| {
         test.on_event(event, &mut watch);

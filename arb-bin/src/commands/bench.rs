@@ -6,8 +6,8 @@ use anyhow::Result;
 use arb::generator::{CSV_HEADER, GeneratorConfig, TapeGenerator, csv_line};
 use arb::tape::{Source, SourceKind, Tape, TapeOptions};
 use arb::{
-    Backtest, EngineConfig, Event, Instrument, InstrumentConfig, InstrumentId, PaperConfig,
-    Recorder, Registry, Trade,
+    Backtest, EngineConfig, Event, Instrument, InstrumentConfig, InstrumentId, Recorder, Registry,
+    Trade,
 };
 use serde::Serialize;
 
@@ -45,8 +45,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         timed("engine with v52_8signals", args.trades, || fold(&scored, &tape))?,
         timed("whole back-test from CSV", args.trades, || {
             let mut seen = Recorder::default();
-            let (registry, paper) = (Registry::builtin(), PaperConfig::default());
-            let mut test = Backtest::new(scored.clone(), paper, registry, &mut seen)?;
+            let registry = Registry::builtin();
+            let mut test = Backtest::new(scored.clone(), registry, &mut seen)?;
             read(&csv, |event| test.on_event(event, &mut seen))?;
             test.finish(&mut seen);
             Ok(())
@@ -101,8 +101,8 @@ fn read(csv: &[u8], mut each: impl FnMut(Event)) -> Result<()> {
 
 fn fold(config: &EngineConfig, tape: &[Trade]) -> Result<()> {
     let mut seen = Recorder::default();
-    let (registry, paper) = (Registry::builtin(), PaperConfig::default());
-    let mut test = Backtest::new(config.clone(), paper, registry, &mut seen)?;
+    let registry = Registry::builtin();
+    let mut test = Backtest::new(config.clone(), registry, &mut seen)?;
     for trade in tape {
         test.on_trade(trade, &mut seen);
     }

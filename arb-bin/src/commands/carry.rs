@@ -12,8 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use arb::record::JournalWriter;
 use arb::stats::CarrySummary;
 use arb::{
-    Backtest, Decimal, EngineConfig, Event, Money, Observer, Output, PaperConfig, Recorder,
-    Registry, Timestamp,
+    Backtest, Decimal, EngineConfig, Event, Money, Observer, Output, Recorder, Registry, Timestamp,
 };
 
 use self::data::Pairs;
@@ -160,6 +159,10 @@ fn config(args: &Args, pairs: &Pairs) -> Result<EngineConfig> {
     config.account.taker_fee = ratio(args.taker_bps);
     config.account.spot_fee = ratio(args.spot_bps);
     config.account.slippage = ratio(args.slippage_bps);
+    config.grid_secs = GRID_SECS;
+    // Half of an hour's volume stands at one instant, which is six times that of five minutes.
+    let sixth = config.paper.max_participation / Decimal::from(6);
+    config.paper.max_participation = sixth.round_dp(6);
     let (file, text) = strategies::text_of(&args.strategy)?;
     Registry::builtin().build(&file, &text)?;
     Ok(config.with_strategy(&file, &text)?)
@@ -173,12 +176,7 @@ fn carry(args: &Args, pairs: Pairs) -> Result<Outcome> {
         let file = File::create(path).with_context(|| path.display().to_string())?;
         watch.journal = Some(JournalWriter::new(BufWriter::with_capacity(1 << 18, file))?);
     }
-    // Half of an hour's volume stands at one instant, which is six times that of five minutes.
-    let sixth = Decimal::ONE / Decimal::from(6);
-    let mut paper = PaperConfig::default();
-    paper.max_participation = (paper.max_participation * sixth).round_dp(6);
-    let mut test =
-        Backtest::new(config, paper, Registry::builtin(), &mut watch)?.with_grid_secs(GRID_SECS);
+    let mut test = Backtest::new(config, Registry::builtin(), &mut watch)?;
     let Some((from, to)) = pairs.period(args.from, args.to) else {
         bail!("no hours between --from and --to");
     };

@@ -6,8 +6,7 @@ use std::io::{BufWriter, Write};
 use anyhow::Result;
 use arb::tape::{Gaps, TapeOptions};
 use arb::{
-    Backtest, Engine, EngineConfig, Indicators, InstrumentId, Observer, PaperConfig, Registry,
-    Timestamp,
+    Backtest, Engine, EngineConfig, Indicators, InstrumentId, Observer, Registry, Timestamp,
 };
 
 use super::usage;
@@ -168,7 +167,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         writeln!(printer.out, "{}", COLUMNS.join(","))?;
     }
     let registry = Registry::builtin();
-    let mut test = Backtest::new(config, PaperConfig::default(), registry, &mut printer)?;
+    let mut test = Backtest::new(config, registry, &mut printer)?;
     let options = TapeOptions { gaps: Gaps::Announce, ..TapeOptions::default() };
     files.read(options, |event| {
         test.on_event(event, &mut printer);

@@ -97,7 +97,7 @@ impl Story {
             .unwrap();
         change(&mut config);
         let mut seen = (Recorder::default(), Outputs::default());
-        let test = Backtest::new(config, PaperConfig::default(), registry, &mut seen).unwrap();
+        let test = Backtest::new(config, registry, &mut seen).unwrap();
         let mut story = Self { test, seen, next_id: 1 };
         // Ten trades of 1 BTC before the decision at START + 15 s: participation allows 1 BTC.
         for second in 0..10 {

@@ -6,7 +6,6 @@ use crate::event::{Event, EventKind, FundingSettled, Side, Trade};
 use crate::instrument::{Instrument, InstrumentId};
 use crate::num::{Money, Price, Qty};
 use crate::output::{CarryStatus, Output};
-use crate::paper::PaperConfig;
 use crate::strategy::Registry;
 use crate::time::{DAY, HOUR, MINUTE, SECOND, Timestamp};
 use rust_decimal::Decimal;
@@ -29,6 +28,7 @@ fn config() -> EngineConfig {
     let instrument = |spec| InstrumentConfig { spec, spread_bps: Decimal::ZERO };
     let mut config = EngineConfig::new(specs.map(instrument).to_vec());
     config.account.slippage = Decimal::ZERO;
+    config.grid_secs = 3_600;
     let text = Registry::builtin_text("funding_carry").unwrap().replace("0.5", "0.4");
     config.with_strategy("funding_carry", &text).unwrap()
 }
@@ -66,10 +66,7 @@ impl Month {
 
     fn run(&self, config: EngineConfig) -> Result {
         let mut watch = (Recorder::default(), Funding::default());
-        let paper = PaperConfig::default();
-        let mut test = Backtest::new(config, paper, Registry::builtin(), &mut watch)
-            .unwrap()
-            .with_grid_secs(3_600);
+        let mut test = Backtest::new(config, Registry::builtin(), &mut watch).unwrap();
         let trade = |instrument, id, at: Timestamp, price: &str| Trade {
             instrument,
             taker_side: Side::Buy,
