@@ -99,8 +99,23 @@ impl Backtest {
         registry: Registry,
         observer: &mut impl Observer,
     ) -> Result<Self, ConfigError> {
+        let venue = PaperVenue::new(&config);
+        Self::with_venue(config, venue, registry, observer)
+    }
+
+    /// A back-test against a venue that behaves otherwise than the configuration assumes: what
+    /// would have happened with another latency, other fills, other fees.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when the configuration or one of its strategies is refused.
+    pub fn with_venue(
+        config: EngineConfig,
+        venue: PaperVenue,
+        registry: Registry,
+        observer: &mut impl Observer,
+    ) -> Result<Self, ConfigError> {
         let mut test = Self {
-            venue: PaperVenue::new(&config),
+            venue,
             engine: Engine::new(registry),
             grid: i64::from(config.grid_secs) * SECOND,
             next_tick: None,

@@ -183,7 +183,7 @@ pub struct TradeNote {
 }
 
 /// State of a carry pair.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CarryStatus {
     /// Slices are still being added.
@@ -210,7 +210,7 @@ impl CarryStatus {
 }
 
 /// A carry pair at the moment something about it changed.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CarryNote {
     /// Number of the intent: the pair's id inside the run.
     pub id: u64,
@@ -259,17 +259,25 @@ impl CarryNote {
 
 mod optional_decimal {
     use rust_decimal::Decimal;
-    use serde::Serializer;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::num::decimal_text;
+
+    #[derive(Serialize, Deserialize)]
+    struct Text(#[serde(with = "decimal_text")] Decimal);
 
     #[expect(clippy::ref_option, reason = "the signature serde asks for")]
     pub(super) fn serialize<S: Serializer>(
         value: &Option<Decimal>,
         s: S,
     ) -> Result<S::Ok, S::Error> {
-        match value {
-            Some(value) => s.collect_str(&value.normalize()),
-            None => s.serialize_none(),
-        }
+        value.map(Text).serialize(s)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        d: D,
+    ) -> Result<Option<Decimal>, D::Error> {
+        Ok(Option::<Text>::deserialize(d)?.map(|text| text.0))
     }
 }
 

@@ -5,8 +5,8 @@
 //! follow those of [`Output`](arb_core::Output); a test compares every output of whole runs.
 
 use arb_core::{
-    ClientOrderId, Direction, DropReason, Hole, InstrumentId, Money, Order, Price, Reason, Refusal,
-    RiskNote, Tier, Timestamp, TradeNote,
+    CarryNote, ClientOrderId, Direction, DropReason, Hole, InstrumentId, Money, Order, Price,
+    Reason, Refusal, RiskNote, Tier, Timestamp, TradeNote,
 };
 use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap as _;
@@ -19,6 +19,7 @@ pub(super) enum Told {
     Cancel { id: ClientOrderId, instrument: InstrumentId },
     Signal(Box<Signal>),
     Trade(Box<TradeNote>),
+    Carry(Box<CarryNote>),
     Risk(Box<RiskNote>),
     Funding { instrument: InstrumentId, funding_time: Timestamp, paid: Money, approx: bool },
     Hole(Hole),
@@ -62,6 +63,7 @@ pub(super) struct Decision {
 pub(super) enum Why {
     Entry,
     SignalFlip,
+    ClosePair(String),
     NoDirection,
     Gate { name: String, limit: Option<f64>, actual: Option<f64> },
     Busy(String),
@@ -73,6 +75,7 @@ impl Why {
         match self.clone() {
             Self::Entry => Reason::Entry,
             Self::SignalFlip => Reason::SignalFlip,
+            Self::ClosePair(why) => Reason::ClosePair(why.into()),
             Self::NoDirection => Reason::NoDirection,
             Self::Gate { name, limit, actual } => Reason::Gate { name: name.into(), limit, actual },
             Self::Busy(what) => Reason::Busy(what.into()),

@@ -144,6 +144,12 @@ fn note(
             let text = format!("funding of {funding_time}: {paid} paid{about}");
             (key(Topic::Funding, Some(symbol), text.clone()), *funding_time, text)
         }
+        Told::Carry(pair) => {
+            let symbol = facts.joint(which, pair.perp);
+            let (status, short, coins) = (pair.status.as_str(), pair.perp_qty, pair.spot_qty);
+            let text = format!("carry pair {status}: {short} short, {coins} coins");
+            (key(Topic::Funding, Some(symbol), text.clone()), at, text)
+        }
         Told::Hole(hole) => {
             let symbol = facts.joint(which, hole.instrument);
             let text = format!("hole of trades {} to {}", hole.from_id, hole.to_id);

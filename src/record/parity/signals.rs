@@ -299,7 +299,7 @@ impl Suspects {
     fn reason(&mut self, why: &Why) {
         match why {
             Why::Entry | Why::SignalFlip | Why::NoDirection => {}
-            Why::Busy(_) => {
+            Why::Busy(_) | Why::ClosePair(_) => {
                 self.follows = true;
                 self.see("strategy");
             }

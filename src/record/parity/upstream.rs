@@ -17,7 +17,7 @@ use super::{HORIZON, Which};
 #[derive(Debug, Default)]
 pub(super) struct Upstream {
     trades: BTreeMap<(u16, u64), Waiting<SeenTrade>>,
-    data: BTreeMap<(u16, &'static str, Timestamp), Pair<VecDeque<Waiting<Datum>>>>,
+    data: BTreeMap<DataKey, Pair<VecDeque<Waiting<Datum>>>>,
     ticks: BTreeMap<Timestamp, (Which, Timestamp)>,
     words: BTreeMap<(CauseKind, String), Pair<VecDeque<Timestamp>>>,
     /// Fields that differ now.
@@ -25,6 +25,9 @@ pub(super) struct Upstream {
     /// When configurations are compared although one side has had more of them.
     config_due: Option<Timestamp>,
 }
+
+/// Whose value, which value, and the time it describes.
+type DataKey = (u16, &'static str, Timestamp);
 
 /// Something of each side.
 type Pair<T> = [T; 2];
