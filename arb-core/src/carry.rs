@@ -21,7 +21,10 @@ use crate::num::{Money, Price, Qty, Round};
 use crate::order::{Book, ClientOrderId, Fill, OrderUpdate, Purpose, RunId};
 use crate::output::{CarryNote, CarryStatus};
 use crate::risk::CarryLimits;
-use crate::time::Timestamp;
+use crate::time::{SECOND, Timestamp};
+
+/// Wait after the first order that ended without a fill; doubled by each further one, six times.
+const FIRST_RETRY: i64 = SECOND / 20;
 
 /// What a pair is made of before its first fill.
 #[derive(Clone, Debug)]
@@ -78,6 +81,7 @@ struct Working {
     id: ClientOrderId,
     leg: LegOf,
     canceled: bool,
+    filled: bool,
     unknown_since: Option<Timestamp>,
 }
 
@@ -95,6 +99,9 @@ pub(crate) struct CarryPair {
     working: Option<Working>,
     ordinals: [u16; 2],
     unhedged_since: Option<Timestamp>,
+    /// Orders in a row that ended without a fill, and when the next may be sent.
+    failures: u32,
+    retry_at: Timestamp,
     pub(crate) opened_at: Timestamp,
     closed_at: Option<Timestamp>,
     /// Cash received minus cash paid for both legs, after fees in quote currency and funding.
@@ -122,6 +129,8 @@ impl CarryPair {
             working: None,
             ordinals: [0; 2],
             unhedged_since: None,
+            failures: 0,
+            retry_at: now,
             opened_at: now,
             closed_at: None,
             cash: Decimal::ZERO,
@@ -136,6 +145,17 @@ impl CarryPair {
 
     pub(crate) const fn contracts(&self) -> Qty {
         self.perp
+    }
+
+    /// Contracts short or still to be.
+    pub(crate) fn wanted_contracts(&self) -> Qty {
+        self.perp.max(self.target)
+    }
+
+    /// Coins held or still to be bought.
+    pub(crate) fn wanted_coins(&self) -> Qty {
+        let wanted = Qty::from_units(self.plan.lots.base(self.wanted_contracts()));
+        self.spot.max(wanted.unwrap_or_default())
     }
 
     pub(crate) const fn coins(&self) -> Qty {
@@ -216,7 +236,8 @@ impl CarryPair {
 
     /// Remembers the order that works from now on.
     pub(crate) fn sent(&mut self, id: ClientOrderId, leg: LegOf) {
-        self.working = Some(Working { id, leg, canceled: false, unknown_since: None });
+        self.working =
+            Some(Working { id, leg, canceled: false, filled: false, unknown_since: None });
     }
 
     /// Takes what the venue says about an order of the pair; `done` when the order has ended.
@@ -227,6 +248,7 @@ impl CarryPair {
         done: bool,
         now: Timestamp,
     ) {
+        self.count_failures(id, update, now);
         match update {
             OrderUpdate::Filled(fill) if id.purpose == Purpose::Liquidation => {
                 self.on_fill(LegOf::Perp, fill);
@@ -252,6 +274,24 @@ impl CarryPair {
             }
         }
         self.watch_legs(now);
+    }
+
+    /// Orders that end without any fill make the next one wait.
+    fn count_failures(&mut self, id: ClientOrderId, update: &OrderUpdate, now: Timestamp) {
+        let Some(working) = self.working.as_mut().filter(|working| working.id == id) else {
+            return;
+        };
+        match update {
+            OrderUpdate::Filled(_) => {
+                working.filled = true;
+                (self.failures, self.retry_at) = (0, now);
+            }
+            OrderUpdate::Rejected(_) | OrderUpdate::Expired if !working.filled => {
+                self.failures = self.failures.saturating_add(1);
+                self.retry_at = now.plus(FIRST_RETRY << self.failures.min(6));
+            }
+            _ => {}
+        }
     }
 
     fn on_fill(&mut self, leg: LegOf, fill: &Fill) {
@@ -306,6 +346,9 @@ impl CarryPair {
         if let Some(working) = self.working {
             return self.wait_for(working, now);
         }
+        if now < self.retry_at {
+            return None;
+        }
         let lots = self.plan.lots.clone();
         let delta = lots.delta(self.spot, self.perp);
         let tolerance = lots.tolerance().max(self.drift_allowed());
@@ -355,7 +398,9 @@ impl CarryPair {
         }
         let late = millis(limits.max_unhedged_ms);
         let apart = self.unhedged_since.is_some_and(|since| now.since(since) > late);
-        if apart && !working.canceled {
+        // An order that closes the excess leg is what is wanted, however long it takes.
+        let completes = working.leg == LegOf::Spot && working.id.purpose == Purpose::Entry;
+        if apart && completes && !working.canceled {
             self.working = Some(Working { canceled: true, ..working });
             return Some(Wish::Cancel(working.id, working.leg));
         }

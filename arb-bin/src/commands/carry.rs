@@ -180,11 +180,11 @@ fn carry(args: &Args, pairs: Pairs) -> Result<Outcome> {
     let Some((from, to)) = pairs.period(args.from, args.to) else {
         bail!("no hours between --from and --to");
     };
-    let mut tape = pairs.tape();
+    let mut tape = pairs.tape().starting_at(from);
     let progress = Progress::new(pairs.hours());
     let (mut events, mut hours, mut settlements) = (Vec::new(), 0, 0);
-    while tape.next_hour(&mut events) {
-        for event in events.drain(..).filter(|event| event.at >= from && event.at < to) {
+    while tape.next_hour(&mut events) && events.first().is_some_and(|event| event.at < to) {
+        for event in events.drain(..).take_while(|event| event.at < to) {
             settlements += u64::from(matches!(event.kind, arb::EventKind::Funding(_)));
             test.on_event(event, &mut watch);
         }

@@ -185,10 +185,20 @@ impl Core {
         let mut exposure = CarryExposure::default();
         for pair in self.carry.open() {
             let Some(prices) = self.pair_prices(&pair.plan) else { continue };
-            exposure.spot += prices.spot_bid.notional(pair.coins()).to_money();
-            exposure.short += prices.perp_ask.notional(pair.contracts()).to_money();
+            exposure.spot += prices.spot_bid.notional(pair.wanted_coins()).to_money();
+            exposure.short += prices.perp_ask.notional(pair.wanted_contracts()).to_money();
         }
         exposure
+    }
+
+    /// What the pairs have still to pay for coins.
+    pub(super) fn carry_reserve(&self) -> Money {
+        let missing = self.carry.open().filter_map(|pair| {
+            let ask = self.markets.get(pair.plan.spot.index())?.ask(self.now)?;
+            let coins = pair.wanted_coins().saturating_sub(pair.coins());
+            Some(ask.notional(coins).to_money())
+        });
+        missing.sum()
     }
 
     fn pair_prices(&self, plan: &PairPlan) -> Option<PairPrices> {

@@ -124,6 +124,7 @@ impl Core {
             equity,
             carry_pnl: self.carry_pnl(),
             margin_balance: equity - self.ledger.holdings(coins),
+            reserved: self.carry_reserve(),
             maintenance: maintenance.sum(),
             initial_margin: self.ledger.initial_margin(futures, leverage),
         }

@@ -158,7 +158,8 @@ impl Gate<'_> {
 
     pub(super) fn margin(&self) -> Verdict {
         let balance = self.account.margin_balance.to_decimal();
-        let free = balance - self.account.initial_margin.to_decimal();
+        let bound = self.account.initial_margin + self.account.reserved;
+        let free = balance - bound.to_decimal();
         let ratio = free.checked_div(balance).unwrap_or_default();
         at_least(Rule::AvailableBalance, self.config.min_available_ratio, ratio)
     }

@@ -23,6 +23,8 @@ pub(crate) struct Equity {
     pub(crate) carry_pnl: Money,
     /// The equity without coins: what the venue counts as margin.
     pub(crate) margin_balance: Money,
+    /// The part of it that approved coins will take.
+    pub(crate) reserved: Money,
     /// Below this the venue liquidates.
     pub(crate) maintenance: Money,
     /// Bound by open positions.

@@ -71,8 +71,8 @@ impl PairGate<'_> {
     /// The smallest room among the limits: its rule, the limit, and the notional left below it.
     fn room(&self) -> (Rule, Decimal, Money) {
         let carry = &self.config.carry;
-        let (margin, short) =
-            (self.account.margin_balance.to_decimal(), self.exposure.short.to_decimal());
+        let margin = (self.account.margin_balance - self.account.reserved).to_decimal();
+        let short = self.exposure.short.to_decimal();
         let free = margin - self.account.maintenance.to_decimal();
         let cap = self.account.equity.to_decimal() * carry.max_notional_ratio;
         // A pair of notional n spends n of the margin balance on coins and adds n to the short.

@@ -15,6 +15,7 @@ use arb_core::{
     Trade,
 };
 
+use super::INPUT_MEMORY;
 use super::bytes::{Consumed, Origin, Packed};
 use super::error::{Fault, TapeError};
 use super::fields::{Fields, civil_time, number_fault};
@@ -192,14 +193,37 @@ struct Progress {
     next_settlement: usize,
     /// Ids given so far, perpetual and spot.
     ids: [u64; 2],
+    /// The first hour brings settlements from before it.
+    earlier: bool,
 }
 
 impl PairTape {
     /// A tape of all pairs, from its first hour.
     #[must_use]
     pub fn new(sources: Vec<PairSource>) -> Self {
-        let start = |source| Progress { source, next_bar: 0, next_settlement: 0, ids: [0; 2] };
+        let start = |source| Progress {
+            source,
+            next_bar: 0,
+            next_settlement: 0,
+            ids: [0; 2],
+            earlier: false,
+        };
         Self { pairs: sources.into_iter().map(start).collect() }
+    }
+
+    /// Leaves out the hours before `from`, but not the settlements of the 30 days before it, which
+    /// windows of rates reach back to; those come with the first hour.
+    #[must_use]
+    pub fn starting_at(mut self, from: Timestamp) -> Self {
+        for pair in &mut self.pairs {
+            let bars = &pair.source.bars;
+            pair.next_bar = bars.partition_point(|bar| bar.open_time.plus(HOUR) <= from);
+            let oldest = from.plus(-INPUT_MEMORY);
+            let settled = &pair.source.settlements;
+            pair.next_settlement = settled.partition_point(|s| s.funding_time < oldest);
+            pair.earlier = true;
+        }
+        self
     }
 
     /// Adds the events of the next hour to `out`, in their total order; false at the end.
@@ -225,11 +249,12 @@ impl Progress {
         {
             self.next_settlement += 1;
             let at = settled.funding_time.plus(MINUTE);
-            // Settlements before the first bar would come out of order and mean nothing.
-            if at >= hour {
+            // Settlements before the first bar would come out of order.
+            if at >= hour || self.earlier {
                 out.push(Event { at, kind: EventKind::Funding(settled) });
             }
         }
+        self.earlier = false;
         let bar = self.source.bars.get(self.next_bar).copied();
         let Some(bar) = bar.filter(|bar| bar.open_time == hour) else { return };
         self.next_bar += 1;

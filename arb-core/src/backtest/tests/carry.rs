@@ -5,6 +5,7 @@ use crate::config::{EngineConfig, InstrumentConfig};
 use crate::event::{Event, EventKind, FundingSettled, Side, Trade};
 use crate::instrument::{Instrument, InstrumentId};
 use crate::num::{Money, Price, Qty};
+use crate::order::OrderUpdate;
 use crate::output::{CarryStatus, Output};
 use crate::strategy::Registry;
 use crate::time::{DAY, HOUR, MINUTE, SECOND, Timestamp};
@@ -157,6 +158,66 @@ fn never_enters_on_negative_or_unpaying_carry() {
         let result = Month::flat(move |_| rate).run(config());
         assert!(result.seen.pairs.is_empty(), "{rate}");
         assert_eq!(result.test.engine().equity(), Some(money("10000")));
+    }
+}
+
+/// Four perpetuals pay the same at the same hour; half of equity is the limit of all pairs.
+#[test]
+fn pairs_that_are_approved_together_share_the_limits() {
+    let mut config = config();
+    let specs: Vec<_> = (0..4_u8)
+        .flat_map(|n| {
+            let symbol = format!("{}USDT", char::from(b'A' + n));
+            config.instruments.clone().into_iter().map(move |mut instrument| {
+                instrument.spec.symbol.clone_from(&symbol);
+                instrument
+            })
+        })
+        .collect();
+    config.instruments = specs;
+    let mut seen = (Recorder::default(), Orders::default());
+    let mut test = Backtest::new(config, Registry::builtin(), &mut seen).unwrap();
+    for hour in 0..120_i64 {
+        let (open, id) = (START.plus(hour * HOUR), u64::try_from(hour).unwrap() + 1);
+        for (second, offset) in [(1, 0_u16), (2, 1)] {
+            for n in 0..4 {
+                let instrument = InstrumentId(2 * n + offset);
+                let (price, qty) = ("100".parse().unwrap(), "1000000".parse().unwrap());
+                let ts = open.plus(second * SECOND);
+                let trade = Trade { instrument, taker_side: Side::Buy, id, ts, price, qty };
+                test.on_trade(&trade, &mut seen);
+            }
+        }
+        for n in (0..4).filter(|_| hour % 8 == 0) {
+            let rate = "0.0005".parse().unwrap();
+            let settled = FundingSettled {
+                instrument: InstrumentId(2 * n),
+                funding_time: open,
+                rate,
+                mark_price: None,
+            };
+            let kind = EventKind::Funding(settled);
+            test.on_event(Event { at: open.plus(MINUTE), kind }, &mut seen);
+        }
+    }
+    test.finish(&mut seen);
+    let (seen, orders) = seen;
+    let held: Money = seen.pairs.values().map(|pair| pair.notional).sum();
+    assert!(held <= money("5010") && held > money("4900"), "{held}");
+    assert!(seen.pairs.values().all(|pair| pair.spot_qty >= pair.perp_qty), "hedged");
+    assert_eq!(orders.rejected, 0, "nothing was approved that the account cannot pay");
+}
+
+#[derive(Default)]
+struct Orders {
+    rejected: u32,
+}
+
+impl Observer for Orders {
+    fn event(&mut self, event: &Event) {
+        if let EventKind::Order(order) = &event.kind {
+            self.rejected += u32::from(matches!(order.update, OrderUpdate::Rejected(_)));
+        }
     }
 }
 
