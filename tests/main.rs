@@ -14,4 +14,5 @@ mod golden;
 mod indicators;
 mod klines;
 mod naive;
+mod parity;
 mod support;
