@@ -91,7 +91,8 @@ fn a_missing_trade_is_named_with_its_id() {
     let samples: Vec<&str> = cause.samples.iter().map(|sample| sample.what.as_str()).collect();
     assert!(samples.contains(&format!("trade {}", trade.id).as_str()), "{samples:?}");
     assert!(cause.from <= trade.ts);
-    assert_eq!(result.count(Kind::NoteExtra), 1, "the hole is told");
+    let notes = result.rows.iter().find(|row| row.kind == Kind::NoteExtra).unwrap();
+    assert!(notes.examples[0].b.as_ref().unwrap().starts_with("hole of trades"));
 }
 
 #[test]
@@ -201,7 +202,7 @@ fn settled_funding_explains_funding() {
     assert_eq!(only_cause(&a, &b), input("funding_settled"));
     let result = compared(&a, &b);
     assert!(result.count(Kind::Funding) > 0);
-    assert!(result.count(Kind::NoteMissed) > 0, "the bookings themselves");
+    assert!(result.count(Kind::NoteDiffers) > 0, "the bookings themselves");
 }
 
 #[test]
@@ -243,6 +244,7 @@ fn two_causes_are_told_apart() {
     assert_eq!(latency[&Kind::EntryTime], result.count(Kind::EntryTime));
     let fees = by_kind(&result, Some(&field("account.maker_fee")));
     assert_eq!(fees[&Kind::Fee], result.count(Kind::Fee));
+    assert!(!scores.contains_key(&Kind::Fee) && !latency.contains_key(&Kind::SignalScore));
     assert!(!fees.contains_key(&Kind::SignalScore));
 }
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use arb_core::Timestamp;
-use arb_core::time::{DAY, HOUR, MINUTE, SECOND};
+use arb_core::time::{DAY, MINUTE, SECOND};
 use serde::Serialize;
 
 /// What differed upstream of signals and trades.
@@ -274,6 +274,7 @@ impl Causes {
                 Some(("input_ages", age)) => seen.iter().any(|seen| ages(seen).contains(&age)),
                 _ => seen.contains(&class(field).name()),
             },
+            CauseKind::Health { .. } => seen.contains(&"health"),
             _ => true,
         }
     }
@@ -354,11 +355,13 @@ impl CauseKind {
                 "open_interest" => 45 * MINUTE,
                 "long_short_ratio" | "top_trader_ratio" => 20 * MINUTE,
                 "liquidations" => 5 * MINUTE,
+                "mark_price" => i64::MAX,
                 _ => 10 * SECOND,
             },
             Self::Grid => 15 * MINUTE,
-            Self::Health { .. } => HOUR,
-            Self::Operator { .. }
+            // A rule is on once its measurement came, and a silence is then an answer, too.
+            Self::Health { .. }
+            | Self::Operator { .. }
             | Self::Configuration { .. }
             | Self::Period
             | Self::OrderLatency

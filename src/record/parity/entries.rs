@@ -222,6 +222,7 @@ impl Entries {
                 DifferenceKind::EntryExtra
             },
             at,
+            until: at,
             symbol: Some(symbol),
             strategy: entry.strategy.clone(),
             a: None,
@@ -311,12 +312,10 @@ impl Entries {
         }
     }
 
-    /// Both journals are over: open trades end here.
-    pub(super) fn finish(&mut self, ends: [Timestamp; 2]) {
-        for (open, end) in self.open.iter_mut().zip(ends) {
-            for entry in open.values_mut() {
-                entry.closed_at.get_or_insert(end);
-            }
+    /// A journal is over: its open trades end here.
+    pub(super) fn finish(&mut self, which: Which, end: Timestamp) {
+        for entry in which.pick_mut(&mut self.open).0.values_mut() {
+            entry.closed_at.get_or_insert(end);
         }
     }
 }

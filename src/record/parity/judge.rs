@@ -18,6 +18,8 @@ use super::signals::Suspects;
 pub(super) struct Finding {
     pub(super) kind: DifferenceKind,
     pub(super) at: Timestamp,
+    /// Causes up to here count: a trade ends long after its decision.
+    pub(super) until: Timestamp,
     pub(super) symbol: Option<u16>,
     pub(super) strategy: Option<String>,
     pub(super) a: Option<String>,
@@ -60,7 +62,8 @@ impl<'a> Judge<'a> {
     pub(super) fn signal(&mut self, finding: Finding, suspects: &Suspects) {
         use DifferenceKind::{SignalEarly, SignalLate};
         let told = matches!(finding.kind, SignalLate | SignalEarly);
-        let seen = if told { Some(&["grid"][..]) } else { suspects.seen.as_deref() };
+        let seen = if told { &["grid"][..] } else { &suspects.seen[..] };
+        let seen = Some(seen).filter(|seen| !seen.is_empty());
         let (at, about) = (finding.at, &suspects.about[..]);
         let direct = self.direct(&finding, about, seen);
         let verdict = if suspects.follows {
@@ -100,7 +103,7 @@ impl<'a> Judge<'a> {
     /// The cause of the earlier difference of a position that this follows from.
     pub(super) fn follows(&self, finding: &Finding) -> Option<Verdict> {
         let own = finding.symbol.and_then(|symbol| self.memory.positions.get(&symbol));
-        let before = |known: &&(Timestamp, Verdict)| known.0 <= finding.at;
+        let before = |known: &&(Timestamp, Verdict)| known.0 <= finding.until;
         let found = own.filter(before).or(self.memory.account.as_ref().filter(before))?;
         Some(Verdict { evidence: Evidence::Follows, ..found.1 })
     }
@@ -136,7 +139,7 @@ impl<'a> Judge<'a> {
 
     /// Tells a difference with its verdict.
     pub(super) fn tell(&mut self, finding: Finding, verdict: Verdict) {
-        let Finding { kind, at, symbol, strategy, a, b, by } = finding;
+        let Finding { kind, at, until: _, symbol, strategy, a, b, by } = finding;
         if let Some(cause) = verdict.cause {
             self.causes.explains(cause);
         }
@@ -153,6 +156,6 @@ impl<'a> Judge<'a> {
         seen: Option<&'q [&'q str]>,
     ) -> Question<'q> {
         let symbol = finding.symbol.map(|symbol| self.facts.symbol(symbol));
-        Question { at: finding.at, symbol, about, seen }
+        Question { at: finding.until, symbol, about, seen }
     }
 }

@@ -17,14 +17,22 @@ use super::{HORIZON, Which};
 #[derive(Debug, Default)]
 pub(super) struct Upstream {
     trades: BTreeMap<(u16, u64), Waiting<SeenTrade>>,
-    data: BTreeMap<(u16, &'static str, Timestamp), Pair<VecDeque<Waiting<Datum>>>>,
-    ticks: BTreeMap<Timestamp, (Which, Timestamp)>,
+    data: BTreeMap<DatumKey, Pair<Data>>,
+    ticks: BTreeMap<Timestamp, Waiting<Newest>>,
     words: BTreeMap<(CauseKind, String), Pair<VecDeque<Timestamp>>>,
     /// Fields that differ now.
     fields: Vec<config::Field>,
     /// When configurations are compared although one side has had more of them.
     config_due: Option<Timestamp>,
 }
+
+/// Symbol, name, and the instant that is described.
+type DatumKey = (u16, &'static str, Timestamp);
+
+type Data = VecDeque<Waiting<Datum>>;
+
+/// The newest trade of each symbol.
+type Newest = BTreeMap<u16, u64>;
 
 /// Something of each side.
 type Pair<T> = [T; 2];
@@ -117,7 +125,8 @@ impl Upstream {
                 }
             }
             EventKind::Tick(tick) => {
-                self.on_tick(facts, causes, which, (*tick, at));
+                let value = facts.side(which).newest.clone();
+                self.on_tick(facts, causes, *tick, Waiting { which, at, value });
                 facts.side_mut(which).on_tick(*tick);
             }
             EventKind::Order(_) => {}
@@ -219,14 +228,23 @@ impl Upstream {
         &mut self,
         facts: &Facts,
         causes: &mut Causes,
-        which: Which,
-        (tick, at): (Timestamp, Timestamp),
+        tick: Timestamp,
+        told: Waiting<Newest>,
     ) {
-        let Some((_, other)) = self.ticks.remove(&tick).filter(|(other, _)| *other != which) else {
-            self.ticks.insert(tick, (which, at));
+        let Some(other) = self.ticks.remove(&tick).filter(|other| other.which != told.which) else {
+            self.ticks.insert(tick, told);
             return;
         };
-        let (a, b) = which.in_order(at, other);
+        let (a, b) = told.which.in_order(&told, &other);
+        for (symbol, id) in &a.value {
+            // Trades behind the grid time that came before the tick move the last price.
+            if let Some(other) = b.value.get(symbol).filter(|other| *other != id) {
+                let text = |id: &u64| Some(format!("trade {id} was the last before it"));
+                let sample = || (format!("tick {tick}"), text(id), text(other));
+                causes.add(CauseKind::Grid, tick, Change::Different, sample);
+            }
+        }
+        let (a, b) = (a.at, b.at);
         if facts.apart(a, b) {
             let sample =
                 || (format!("tick {tick}"), Some(format!("at {a}")), Some(format!("at {b}")));
@@ -234,13 +252,7 @@ impl Upstream {
         }
     }
 
-    fn on_datum(
-        &mut self,
-        facts: &Facts,
-        causes: &mut Causes,
-        key: (u16, &'static str, Timestamp),
-        new: Waiting<Datum>,
-    ) {
+    fn on_datum(&mut self, facts: &Facts, causes: &mut Causes, key: DatumKey, new: Waiting<Datum>) {
         let pair = self.data.entry(key).or_default();
         let (_, others) = new.which.pick_mut(pair);
         let Some(other) = others.pop_front() else {
@@ -304,10 +316,10 @@ impl Upstream {
             }
             keep
         });
-        self.ticks.retain(|tick, (which, at)| {
-            let keep = *at > until;
+        self.ticks.retain(|tick, told| {
+            let keep = told.at > until;
             if !keep {
-                lone_tick(facts, causes, *tick, *which);
+                lone_tick(facts, causes, *tick, told.which);
             }
             keep
         });
@@ -378,12 +390,7 @@ fn lone_tick(facts: &Facts, causes: &mut Causes, tick: Timestamp, which: Which) 
     lone(facts, causes, (kind, tick, which), || (format!("tick {tick}"), Some("told".to_owned())));
 }
 
-fn lone_datum(
-    facts: &Facts,
-    causes: &mut Causes,
-    key: (u16, &'static str, Timestamp),
-    waiting: &Waiting<Datum>,
-) {
+fn lone_datum(facts: &Facts, causes: &mut Causes, key: DatumKey, waiting: &Waiting<Datum>) {
     if facts.side(waiting.which.other()).has_symbol(key.0) {
         let what = format!("{} of {}", key.1, key.2);
         lone(facts, causes, (input_cause(facts, key), waiting.at, waiting.which), || {
@@ -392,7 +399,7 @@ fn lone_datum(
     }
 }
 
-fn input_cause(facts: &Facts, (symbol, name, _): (u16, &'static str, Timestamp)) -> CauseKind {
+fn input_cause(facts: &Facts, (symbol, name, _): DatumKey) -> CauseKind {
     CauseKind::Input { symbol: facts.symbol(symbol).to_owned(), input: name.to_owned() }
 }
 
