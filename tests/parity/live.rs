@@ -3,7 +3,7 @@
 use arb::record::{CauseKind, DifferenceKind as Kind, JournalWriter, Tolerance};
 use arb::{Command, Engine, Event, EventKind, Health, Observer, Quote, Registry, Timestamp};
 
-use super::{Case, Ran, Said, compared, input, named, within};
+use super::{Case, Ran, Said, compared, field, input, named, within};
 
 /// The engine over these events, the venue's answers among them.
 fn replayed(events: &[Event]) -> Ran {
@@ -161,4 +161,29 @@ fn an_output_that_no_event_explains_is_unexplained() {
     assert_eq!((result.count(Kind::SignalMissed), result.unexplained()), (1, 1));
     assert_eq!(Some(result.rows[0].examples[0].at), lost);
     assert_eq!(result.rows[0].cause, None);
+}
+
+#[test]
+fn instruments_are_matched_by_symbol_not_by_number() {
+    let a = Case::new().run();
+    let mut case = Case::new();
+    let mut other = case.config.instruments[0].clone();
+    other.spec.symbol = "ETHUSDT".to_owned();
+    case.config.instruments.insert(0, other);
+    let second = arb::InstrumentId(1);
+    for event in &mut case.events {
+        match &mut event.kind {
+            EventKind::Trade(e) => e.instrument = second,
+            EventKind::Input(e) => e.instrument = second,
+            EventKind::Funding(e) => e.instrument = second,
+            EventKind::Gap(e) => e.instrument = second,
+            EventKind::GapAccepted(e) => e.instrument = second,
+            other => panic!("{other:?}"),
+        }
+    }
+    let result = compared(&a, &case.run());
+    assert!(result.is_equal(), "{:?}", result.rows);
+    assert_eq!(result.signals_equal, a.said.signals.len() as u64);
+    let kinds: Vec<_> = result.causes.iter().map(|cause| cause.kind.clone()).collect();
+    assert_eq!(kinds, [field("instruments[ETHUSDT]")]);
 }

@@ -17,11 +17,11 @@ fn config() -> EngineConfig {
     config.with_strategy("v51_baseline", text).unwrap()
 }
 
-fn run<O: Observer>(mut seen: O) -> O {
+fn run<O: Observer>(mut seen: O, trades: usize) -> O {
     let (paper, registry) = (PaperConfig::default(), Registry::builtin());
     let mut test = Backtest::new(config(), paper, registry, &mut seen).unwrap();
     for (id, trade) in
-        (1..).zip(TapeGenerator::new(GeneratorConfig::btcusdt(7)).step_by(60).take(30_000))
+        (1..).zip(TapeGenerator::new(GeneratorConfig::btcusdt(7)).step_by(60).take(trades))
     {
         // One hole, so that holes are told, too.
         let id = if id > 29_000 { id + 3 } else { id };
@@ -32,7 +32,7 @@ fn run<O: Observer>(mut seen: O) -> O {
 }
 
 fn journal() -> Vec<u8> {
-    run(JournalWriter::new(Vec::new()).unwrap()).finish().unwrap()
+    run(JournalWriter::new(Vec::new()).unwrap(), 3_000).finish().unwrap()
 }
 
 fn compared(a: &[u8], b: &[u8]) -> Result<Parity, ParityError> {
@@ -57,7 +57,7 @@ impl Observer for ReadBack {
 
 #[test]
 fn every_output_of_a_run_reads_back_to_the_same_bytes() {
-    let kinds = run(ReadBack::default()).kinds;
+    let kinds = run(ReadBack::default(), 30_000).kinds;
     for kind in ["Submit", "Cancel", "Signal", "Trade", "Hole", "Configured"] {
         assert!(kinds.contains_key(kind), "{kind} is not among {kinds:?}");
     }
@@ -127,7 +127,7 @@ fn another_version_is_compared_and_named() {
             self.0.output(output);
         }
     }
-    run(Without(&mut lost, false));
+    run(Without(&mut lost, false), 3_000);
     let lost = of_version(&lost.finish().unwrap(), "9.9.9");
     let result = compared(&own, &lost).unwrap();
     assert_eq!((result.count(DifferenceKind::SignalMissed), result.unexplained()), (1, 0));
