@@ -136,6 +136,17 @@ pub struct ParityError {
 /// Journals of other engine versions are compared as far as their records can be read; the version
 /// is then a cause.
 ///
+/// ```
+/// use arb::record::{JournalWriter, Tolerance, parity};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let journal = JournalWriter::new(Vec::new())?.finish()?;
+/// let found = parity(&journal[..], &journal[..], Tolerance::default(), &mut |difference| {
+///     println!("{difference:?}");
+/// })?;
+/// assert!(found.identical && found.is_equal());
+/// # Ok(()) }
+/// ```
+///
 /// # Errors
 /// [`ParityError`] when a journal is damaged, cut off or none; it names the place.
 pub fn parity(

@@ -258,6 +258,14 @@ fn a_shorter_journal_is_told_as_the_period() {
     assert_eq!(named(&result), [CauseKind::Period]);
     assert_eq!(result.unexplained(), 0);
     assert!(result.count(Kind::SignalMissed) > 0 && result.count(Kind::SignalExtra) == 0);
+    let mut case = with_a_hole(9_000);
+    case.events.truncate(case.events.len() * 2 / 3);
+    let result = compared(&a, &case.run());
+    let end = result.contents[1].to.unwrap();
+    for row in result.rows.iter().filter(|row| row.kind == Kind::SignalMissed) {
+        assert!(row.examples.iter().all(|missed| missed.at > end), "{row:?}");
+        assert_eq!(row.cause.map(|index| &result.causes[index].kind), Some(&CauseKind::Period));
+    }
     let mut case = Case::new();
     case.events.drain(..5_000);
     let result = compared(&a, &case.run());

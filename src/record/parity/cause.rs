@@ -216,6 +216,11 @@ impl Causes {
         at_index
     }
 
+    /// The cause of a kind, once it was found.
+    pub(super) fn find(&self, kind: &CauseKind) -> Option<usize> {
+        self.index.get(kind).copied()
+    }
+
     /// A field that is equal from now on.
     pub(super) fn end(&mut self, kind: &CauseKind, at: Timestamp) {
         let index = self.index.get(kind).copied();

@@ -242,7 +242,8 @@ impl Entries {
         }
         (finding.a, finding.b) = which.in_order(own, theirs.map(|(_, text)| text));
         let verdict = judge
-            .of_signal(symbol, at)
+            .outside(&finding)
+            .or_else(|| judge.of_signal(symbol, at))
             .or_else(|| judge.direct(&finding, &[About::Entry], None))
             .or_else(|| judge.follows(&finding))
             .unwrap_or_else(|| judge.any(&finding));

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use arb_core::Timestamp;
 
+use super::Which;
 use super::cause::{About, CauseKind, Causes, Change, Evidence, Question};
 use super::facts::Facts;
 use super::result::{Difference, DifferenceKind, Tally};
@@ -60,6 +61,7 @@ impl<'a> Judge<'a> {
 
     /// Judges a difference of decisions.
     pub(super) fn signal(&mut self, finding: Finding, suspects: &Suspects) {
+        let outside = self.outside(&finding);
         use DifferenceKind::{SignalEarly, SignalLate};
         let told = matches!(finding.kind, SignalLate | SignalEarly);
         let seen = if told { &["grid"][..] } else { &suspects.seen[..] };
@@ -72,7 +74,7 @@ impl<'a> Judge<'a> {
             // A strategy of the user's may look at anything.
             direct.or_else(|| self.direct(&finding, about, None)).or_else(|| self.follows(&finding))
         };
-        let verdict = verdict.unwrap_or_else(|| self.any(&finding));
+        let verdict = outside.or(verdict).unwrap_or_else(|| self.any(&finding));
         if let Some(symbol) = finding.symbol {
             let known = self.memory.signals.get(&symbol).is_some_and(|(known, _)| *known == at);
             if !known {
@@ -86,6 +88,18 @@ impl<'a> Judge<'a> {
     pub(super) fn of_signal(&self, symbol: u16, at: Timestamp) -> Option<Verdict> {
         let (known, verdict) = self.memory.signals.get(&symbol)?;
         (*known == at).then_some(Verdict { evidence: Evidence::Follows, ..*verdict })
+    }
+
+    /// The period, where the side that has nothing does not reach.
+    pub(super) fn outside(&self, finding: &Finding) -> Option<Verdict> {
+        let lacking = match (&finding.a, &finding.b) {
+            (Some(_), None) => Which::B,
+            (None, Some(_)) => Which::A,
+            _ => return None,
+        };
+        let lacks = self.facts.side(lacking).lacks_tick(finding.at);
+        let cause = Some(self.causes.find(&CauseKind::Period)?).filter(|_| lacks);
+        cause.map(|cause| Verdict { cause: Some(cause), evidence: Evidence::Direct })
     }
 
     /// The earliest cause that bears on one of `about`.
