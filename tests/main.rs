@@ -15,4 +15,5 @@ mod golden;
 mod indicators;
 mod klines;
 mod naive;
+mod parity;
 mod support;

@@ -103,12 +103,21 @@ impl fmt::Display for Which {
 }
 
 /// How far apart two values may be that count as equal.
+///
+/// Where anything is tolerated the figures in reasons and risk notes, which follow from times and
+/// money, are not compared; what was refused, and by which rule, always is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tolerance {
     /// Times, ms; at most 60,000.
     pub time_ms: u32,
     /// Prices, basis points; money by as much of what it is made of.
     pub price_bps: Decimal,
+}
+
+impl Tolerance {
+    const fn is_exact(&self) -> bool {
+        self.time_ms == 0 && self.price_bps.is_zero()
+    }
 }
 
 /// A journal that cannot be compared.
@@ -126,6 +135,17 @@ pub struct ParityError {
 ///
 /// Journals of other engine versions are compared as far as their records can be read; the version
 /// is then a cause.
+///
+/// ```
+/// use arb::record::{JournalWriter, Tolerance, parity};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let journal = JournalWriter::new(Vec::new())?.finish()?;
+/// let found = parity(&journal[..], &journal[..], Tolerance::default(), &mut |difference| {
+///     println!("{difference:?}");
+/// })?;
+/// assert!(found.identical && found.is_equal());
+/// # Ok(()) }
+/// ```
 ///
 /// # Errors
 /// [`ParityError`] when a journal is damaged, cut off or none; it names the place.
@@ -259,8 +279,12 @@ impl<'a> Run<'a> {
 
     /// Judges what both journals have been read beyond.
     fn sweep(&mut self, next: [Option<&Step>; 2]) {
-        for (side, next) in self.judge.facts.sides.iter_mut().zip(next) {
-            side.over = next.is_none();
+        for (which, next) in Which::BOTH.into_iter().zip(next) {
+            let side = self.judge.facts.side_mut(which);
+            if next.is_none() && !side.over {
+                side.over = true;
+                self.entries.finish(which, side.last_at);
+            }
         }
         let ats = next.into_iter().flatten().map(|step| step.event.at);
         let Some(read) = ats.min() else { return };
@@ -292,9 +316,6 @@ impl<'a> Run<'a> {
     }
 
     fn finish(mut self, read: [(u64, u64); 2]) -> Parity {
-        let ends = self.judge.facts.sides.each_ref().map(|side| side.last_at);
-        self.judge.facts.sides.iter_mut().for_each(|side| side.over = true);
-        self.entries.finish(ends);
         self.judge_until(Timestamp::MAX);
         let Judge { facts, causes, tally, .. } = self.judge;
         for ((contents, side), (events, outputs)) in

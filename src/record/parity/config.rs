@@ -3,7 +3,7 @@
 //! Invariant: every field that differs is named by its path, with both values as written. The
 //! fields of a strategy are those of its own JSON text, so that layout and order say nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arb_core::InputName;
 use serde_json::Value;
@@ -97,7 +97,9 @@ enum Naming {
 pub(super) fn difference(a: &Config, b: &Config) -> Vec<Field> {
     let alone = a.strategies().len() == 1 && b.strategies().len() == 1;
     let naming = if alone { Naming::Alone } else { Naming::ByName };
-    let (a, mut b) = (a.fields(naming), b.fields(naming));
+    let (mut a, mut b) = (a.fields(naming), b.fields(naming));
+    fold_absent(&mut a, &b);
+    fold_absent(&mut b, &a);
     let mut fields: Vec<Field> = Vec::new();
     for (path, value) in a {
         let other = b.remove(&path);
@@ -108,6 +110,16 @@ pub(super) fn difference(a: &Config, b: &Config) -> Vec<Field> {
     fields.extend(b.into_iter().map(|(path, value)| Field { path, a: None, b: Some(value) }));
     fields.sort_by(|x, y| x.path.cmp(&y.path));
     fields
+}
+
+/// Makes one field of an instrument or strategy that the other side does not have at all.
+fn fold_absent(own: &mut BTreeMap<String, String>, other: &BTreeMap<String, String>) {
+    let whole = |path: &str| path.split_once(']').map(|(name, _)| format!("{name}]"));
+    let known: BTreeSet<String> = other.keys().filter_map(|path| whole(path)).collect();
+    let absent: BTreeSet<String> =
+        own.keys().filter_map(|path| whole(path)).filter(|name| !known.contains(name)).collect();
+    own.retain(|path, _| whole(path).is_none_or(|name| !absent.contains(&name)));
+    own.extend(absent.into_iter().map(|name| (name, "present".to_owned())));
 }
 
 /// Name and fields of a strategy's own JSON text.

@@ -222,6 +222,7 @@ impl Entries {
                 DifferenceKind::EntryExtra
             },
             at,
+            until: at,
             symbol: Some(symbol),
             strategy: entry.strategy.clone(),
             a: None,
@@ -241,7 +242,8 @@ impl Entries {
         }
         (finding.a, finding.b) = which.in_order(own, theirs.map(|(_, text)| text));
         let verdict = judge
-            .of_signal(symbol, at)
+            .outside(&finding)
+            .or_else(|| judge.of_signal(symbol, at))
             .or_else(|| judge.direct(&finding, &[About::Entry], None))
             .or_else(|| judge.follows(&finding))
             .unwrap_or_else(|| judge.any(&finding));
@@ -311,12 +313,10 @@ impl Entries {
         }
     }
 
-    /// Both journals are over: open trades end here.
-    pub(super) fn finish(&mut self, ends: [Timestamp; 2]) {
-        for (open, end) in self.open.iter_mut().zip(ends) {
-            for entry in open.values_mut() {
-                entry.closed_at.get_or_insert(end);
-            }
+    /// A journal is over: its open trades end here.
+    pub(super) fn finish(&mut self, which: Which, end: Timestamp) {
+        for entry in which.pick_mut(&mut self.open).0.values_mut() {
+            entry.closed_at.get_or_insert(end);
         }
     }
 }

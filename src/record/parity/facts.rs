@@ -29,6 +29,8 @@ pub(super) struct Side {
     pub(super) ticks: Range,
     pub(super) trades: BTreeMap<u16, Range>,
     pub(super) trade_count: u64,
+    /// The newest trade of each symbol.
+    pub(super) newest: BTreeMap<u16, u64>,
     pub(super) last_at: Timestamp,
     pub(super) over: bool,
 }
@@ -90,6 +92,7 @@ impl Side {
 
     pub(super) fn on_trade(&mut self, symbol: u16, trade: &Trade) {
         self.trade_count += 1;
+        self.newest.insert(symbol, trade.id);
         self.trades.entry(symbol).or_default().reach(trade.ts);
     }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use arb_core::Timestamp;
 
+use super::Which;
 use super::cause::{About, CauseKind, Causes, Change, Evidence, Question};
 use super::facts::Facts;
 use super::result::{Difference, DifferenceKind, Tally};
@@ -18,6 +19,8 @@ use super::signals::Suspects;
 pub(super) struct Finding {
     pub(super) kind: DifferenceKind,
     pub(super) at: Timestamp,
+    /// Causes up to here count: a trade ends long after its decision.
+    pub(super) until: Timestamp,
     pub(super) symbol: Option<u16>,
     pub(super) strategy: Option<String>,
     pub(super) a: Option<String>,
@@ -58,9 +61,11 @@ impl<'a> Judge<'a> {
 
     /// Judges a difference of decisions.
     pub(super) fn signal(&mut self, finding: Finding, suspects: &Suspects) {
+        let outside = self.outside(&finding);
         use DifferenceKind::{SignalEarly, SignalLate};
         let told = matches!(finding.kind, SignalLate | SignalEarly);
-        let seen = if told { Some(&["grid"][..]) } else { suspects.seen.as_deref() };
+        let seen = if told { &["grid"][..] } else { &suspects.seen[..] };
+        let seen = Some(seen).filter(|seen| !seen.is_empty());
         let (at, about) = (finding.at, &suspects.about[..]);
         let direct = self.direct(&finding, about, seen);
         let verdict = if suspects.follows {
@@ -69,7 +74,7 @@ impl<'a> Judge<'a> {
             // A strategy of the user's may look at anything.
             direct.or_else(|| self.direct(&finding, about, None)).or_else(|| self.follows(&finding))
         };
-        let verdict = verdict.unwrap_or_else(|| self.any(&finding));
+        let verdict = outside.or(verdict).unwrap_or_else(|| self.any(&finding));
         if let Some(symbol) = finding.symbol {
             let known = self.memory.signals.get(&symbol).is_some_and(|(known, _)| *known == at);
             if !known {
@@ -83,6 +88,18 @@ impl<'a> Judge<'a> {
     pub(super) fn of_signal(&self, symbol: u16, at: Timestamp) -> Option<Verdict> {
         let (known, verdict) = self.memory.signals.get(&symbol)?;
         (*known == at).then_some(Verdict { evidence: Evidence::Follows, ..*verdict })
+    }
+
+    /// The period, where the side that has nothing does not reach.
+    pub(super) fn outside(&self, finding: &Finding) -> Option<Verdict> {
+        let lacking = match (&finding.a, &finding.b) {
+            (Some(_), None) => Which::B,
+            (None, Some(_)) => Which::A,
+            _ => return None,
+        };
+        let lacks = self.facts.side(lacking).lacks_tick(finding.at);
+        let cause = Some(self.causes.find(&CauseKind::Period)?).filter(|_| lacks);
+        cause.map(|cause| Verdict { cause: Some(cause), evidence: Evidence::Direct })
     }
 
     /// The earliest cause that bears on one of `about`.
@@ -100,7 +117,7 @@ impl<'a> Judge<'a> {
     /// The cause of the earlier difference of a position that this follows from.
     pub(super) fn follows(&self, finding: &Finding) -> Option<Verdict> {
         let own = finding.symbol.and_then(|symbol| self.memory.positions.get(&symbol));
-        let before = |known: &&(Timestamp, Verdict)| known.0 <= finding.at;
+        let before = |known: &&(Timestamp, Verdict)| known.0 <= finding.until;
         let found = own.filter(before).or(self.memory.account.as_ref().filter(before))?;
         Some(Verdict { evidence: Evidence::Follows, ..found.1 })
     }
@@ -136,7 +153,7 @@ impl<'a> Judge<'a> {
 
     /// Tells a difference with its verdict.
     pub(super) fn tell(&mut self, finding: Finding, verdict: Verdict) {
-        let Finding { kind, at, symbol, strategy, a, b, by } = finding;
+        let Finding { kind, at, until: _, symbol, strategy, a, b, by } = finding;
         if let Some(cause) = verdict.cause {
             self.causes.explains(cause);
         }
@@ -153,6 +170,6 @@ impl<'a> Judge<'a> {
         seen: Option<&'q [&'q str]>,
     ) -> Question<'q> {
         let symbol = finding.symbol.map(|symbol| self.facts.symbol(symbol));
-        Question { at: finding.at, symbol, about, seen }
+        Question { at: finding.until, symbol, about, seen }
     }
 }

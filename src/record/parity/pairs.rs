@@ -36,11 +36,20 @@ pub(super) fn compare(judge: &mut Judge<'_>, a: &Entry, b: &Entry) -> usize {
     let count = aspects.len();
     // Before the first end both positions were there.
     let since = a.closed_at.into_iter().chain(b.closed_at).min().unwrap_or(a.decided_at);
+    let ended = a.closed_at.max(b.closed_at).unwrap_or(since);
+    let decided = a.decided_at.max(b.decided_at);
+    let fills = a.entry_fills().chain(b.entry_fills());
+    let filled = fills.map(|fill| fill.ts).max().unwrap_or(decided);
     let mut given: Vec<(DifferenceKind, Verdict)> = Vec::new();
     for Aspect { kind, a: in_a, b: in_b, by } in aspects {
         let finding = Finding {
             kind,
-            at: a.decided_at.max(b.decided_at),
+            at: decided,
+            until: match kind {
+                EntryDirection | OrderQty | OrderLimit => decided,
+                EntryTime | EntryPrice | FilledQty => filled.max(decided),
+                _ => ended,
+            },
             symbol: Some(a.symbol),
             strategy: a.strategy.clone().or_else(|| b.strategy.clone()),
             a: Some(in_a),

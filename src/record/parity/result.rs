@@ -79,12 +79,14 @@ pub enum DifferenceKind {
     RiskMissed,
     /// A change of the risk state of B only.
     RiskExtra,
-    /// B's risk state changes at another time.
-    RiskTime,
+    /// A change of the risk state at another time or with other figures.
+    RiskDiffers,
     /// Another note of A only: a hole, a dropped record, a refused configuration.
     NoteMissed,
     /// Another note of B only.
     NoteExtra,
+    /// Funding was booked with another amount.
+    NoteDiffers,
 }
 
 impl DifferenceKind {
@@ -124,9 +126,10 @@ impl DifferenceKind {
             Self::Pnl => "profit and loss",
             Self::RiskMissed => "risk notes missed",
             Self::RiskExtra => "risk notes extra",
-            Self::RiskTime => "risk note time",
+            Self::RiskDiffers => "risk notes differ",
             Self::NoteMissed => "other notes missed",
             Self::NoteExtra => "other notes extra",
+            Self::NoteDiffers => "other notes differ",
         }
     }
 }
@@ -221,7 +224,7 @@ pub struct Parity {
     pub entries_matched: u64,
     /// Of these the ones that agree in everything, up to their end.
     pub entries_equal: u64,
-    /// What differs upstream, in order of time, also what explains nothing.
+    /// What differs upstream, as it was found, also what explains nothing.
     pub causes: Vec<Cause>,
     /// The differences, by kind and cause.
     pub rows: Vec<Row>,

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use arb_core::{Direction, Refusal, Timestamp};
+use arb_core::{Direction, Rule, Timestamp};
 
 use super::cause::About;
 use super::facts::Facts;
@@ -125,11 +125,11 @@ impl Signals {
             self.equal += 1;
             return;
         }
-        let suspects = Suspects::of(&a.signal, &b.signal);
+        let suspected = Suspected::of(&a.signal, &b.signal);
         for aspect in aspects {
             let mut finding = finding(aspect.kind, symbol, a);
             (finding.a, finding.b, finding.by) = (Some(aspect.a), Some(aspect.b), aspect.by);
-            judge.signal(finding, &suspects);
+            judge.signal(finding, suspected.bearing_on(aspect.kind));
         }
     }
 }
@@ -138,6 +138,7 @@ fn finding(kind: DifferenceKind, symbol: u16, seen: &Seen) -> Finding {
     Finding {
         kind,
         at: seen.signal.decision.time,
+        until: seen.signal.decision.time,
         symbol: Some(symbol),
         strategy: Some(seen.signal.strategy.clone()),
         a: None,
@@ -202,7 +203,8 @@ fn aspects(facts: &Facts, a: &Seen, b: &Seen) -> Vec<Aspect> {
         add(SignalTier, name(x.tier), name(y.tier), None);
     }
     // Figures of a reason follow from the score; alone they are worth a line.
-    let alike = x.score.to_bits() == y.score.to_bits() && x.factors == y.factors;
+    let exact = facts.tolerance.is_exact();
+    let alike = exact && x.score.to_bits() == y.score.to_bits() && x.factors == y.factors;
     let (why, other) = (x.reason.to_reason(), y.reason.to_reason());
     if a.signal.fired != b.signal.fired {
         add(SignalFired, why.to_string(), other.to_string(), None);
@@ -240,47 +242,80 @@ fn inputs_text(
 }
 
 /// What is seen to differ between two decisions.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Suspects {
-    /// Names of inputs, `trades`, `strategy`, `costs`, `risk`; none where nobody knows.
-    pub(super) seen: Option<Vec<&'static str>>,
+    /// Names of inputs, `trades`, `strategy`, `costs`, `risk`; empty where nobody knows.
+    pub(super) seen: Vec<&'static str>,
     pub(super) about: Vec<About>,
     /// A position, a cool-down or the state of risk stood in the way: an earlier difference.
     pub(super) follows: bool,
 }
 
-impl Suspects {
-    /// Without a counterpart nobody knows what differed.
-    fn of_lone() -> Self {
-        Self { seen: None, about: vec![About::Score], follows: false }
-    }
+/// What bears on the points, and what on the reason.
+struct Suspected {
+    score: Suspects,
+    reason: Suspects,
+}
 
+impl Suspected {
     fn of(a: &Signal, b: &Signal) -> Self {
-        let mut suspects =
-            Self { seen: Some(Vec::new()), about: vec![About::Score], follows: false };
         let (x, y) = (&a.decision, &b.decision);
+        let mut score = Suspects { about: vec![About::Score], ..Suspects::default() };
         if x.direction != y.direction || x.price != y.price {
-            suspects.see("trades");
+            score.seen.push("trades");
         }
         for (name, factor) in &x.factors.0 {
             match y.factors.find(name) {
-                Some(other) => suspects.factor(factor, other),
-                None => suspects.see("trades"),
+                Some(other) => score.factor(factor, other),
+                None => score.seen.push("trades"),
             }
         }
-        if x.reason.to_reason().kind() != y.reason.to_reason().kind() {
-            suspects.about.push(About::Entry);
-            suspects.reason(&x.reason);
-            suspects.reason(&y.reason);
+        let mut reason = Suspects { about: vec![About::Score, About::Entry], ..score.clone() };
+        // The one that was stopped first tells what the difference is about.
+        let first = stage(&x.reason).min(stage(&y.reason));
+        if first > Stage::Gate {
+            reason.seen.clear();
         }
-        if suspects.seen.as_ref().is_some_and(Vec::is_empty) {
-            suspects.seen = None;
+        for why in [&x.reason, &y.reason] {
+            if stage(why) == first {
+                reason.why(why);
+            }
         }
-        suspects
+        Self { score, reason }
     }
 
-    fn see(&mut self, name: &'static str) {
-        self.seen.get_or_insert_default().push(name);
+    const fn bearing_on(&self, kind: DifferenceKind) -> &Suspects {
+        match kind {
+            DifferenceKind::SignalFired
+            | DifferenceKind::SignalReason
+            | DifferenceKind::SignalNotify => &self.reason,
+            _ => &self.score,
+        }
+    }
+}
+
+/// How far a decision came.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    Gate,
+    Position,
+    Risk,
+    Entry,
+}
+
+const fn stage(why: &Why) -> Stage {
+    match why {
+        Why::NoDirection | Why::Gate { .. } => Stage::Gate,
+        Why::Busy(_) | Why::SignalFlip | Why::ClosePair(_) => Stage::Position,
+        Why::Risk(_) => Stage::Risk,
+        Why::Entry => Stage::Entry,
+    }
+}
+
+impl Suspects {
+    /// Without a counterpart nobody knows what differed.
+    fn of_lone() -> Self {
+        Self { about: vec![About::Score], ..Self::default() }
     }
 
     fn factor(&mut self, a: &Factor, b: &Factor) {
@@ -288,38 +323,51 @@ impl Suspects {
         for (name, value) in &a.inputs.0 {
             if b.inputs.find(name) != Some(value) {
                 differs = true;
-                self.see(source(name));
+                self.seen.push(source(name));
             }
         }
         if !differs && a != b {
-            self.see("strategy");
+            self.seen.push("strategy");
         }
     }
 
-    fn reason(&mut self, why: &Why) {
+    fn why(&mut self, why: &Why) {
         match why {
-            Why::Entry | Why::SignalFlip | Why::NoDirection => {}
-            Why::Busy(_) | Why::ClosePair(_) => {
+            Why::Entry | Why::NoDirection => {}
+            Why::Busy(_) | Why::SignalFlip | Why::ClosePair(_) => {
                 self.follows = true;
-                self.see("strategy");
+                self.seen.push("strategy");
             }
             Why::Gate { name, .. } => match name.as_str() {
-                "threshold" => self.see("strategy"),
-                "cost_r" => ["costs", "strategy", "trades"].into_iter().for_each(|n| self.see(n)),
+                "threshold" => self.seen.push("strategy"),
+                "cost_r" => self.seen.extend(["costs", "strategy", "trades"]),
                 "inputs_present" => {
-                    for name in arb_core::InputName::ALL {
-                        self.see(name.as_str());
-                    }
-                    self.see("strategy");
+                    self.seen.extend(arb_core::InputName::ALL.map(arb_core::InputName::as_str));
+                    self.seen.push("strategy");
                 }
-                _ => ["trades", "strategy"].into_iter().for_each(|name| self.see(name)),
+                _ => self.seen.extend(["trades", "strategy"]),
             },
             Why::Risk(refusal) => {
-                self.follows = !matches!(refusal, Refusal::NoMarket);
                 self.about.push(About::Risk);
-                for name in ["risk", "costs", "strategy", "instrument"] {
-                    self.see(name);
-                }
+                self.refusal(refusal.rule());
+            }
+        }
+    }
+
+    fn refusal(&mut self, rule: Rule) {
+        match rule {
+            Rule::StaleMark => self.seen.extend(["mark_price", "risk"]),
+            Rule::Clock | Rule::StaleConnection | Rule::Peg => {
+                self.seen.extend(["health", "risk"]);
+            }
+            Rule::Spread => self.seen.extend(["quote", "risk", "costs"]),
+            Rule::UnfilledGap | Rule::Volume24h => self.seen.extend(["trades", "risk"]),
+            Rule::Status | Rule::Listing | Rule::Delivery => {
+                self.seen.extend(["instrument", "risk"]);
+            }
+            _ => {
+                self.follows = true;
+                self.seen.extend(["risk", "costs", "strategy", "instrument"]);
             }
         }
     }

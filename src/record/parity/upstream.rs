@@ -4,10 +4,13 @@
 //! what has none is judged once both journals have been read beyond it, so memory holds a minute
 //! of what differs and nothing of what is equal.
 
+mod kinds;
+
 use std::collections::{BTreeMap, VecDeque};
 
-use arb_core::{Event, EventKind, Health, InputName, InputValue, Price, Timestamp, Trade};
+use arb_core::{Event, EventKind, InputName, Timestamp, Trade};
 
+use self::kinds::{Arrival, Datum, SeenTrade, datum, trade_text, words};
 use super::cause::{CauseKind, Causes, Change};
 use super::config::{self, Config};
 use super::facts::Facts;
@@ -17,8 +20,8 @@ use super::{HORIZON, Which};
 #[derive(Debug, Default)]
 pub(super) struct Upstream {
     trades: BTreeMap<(u16, u64), Waiting<SeenTrade>>,
-    data: BTreeMap<DataKey, Pair<VecDeque<Waiting<Datum>>>>,
-    ticks: BTreeMap<Timestamp, (Which, Timestamp)>,
+    data: BTreeMap<DatumKey, Pair<Data>>,
+    ticks: BTreeMap<Timestamp, Waiting<Newest>>,
     words: BTreeMap<(CauseKind, String), Pair<VecDeque<Timestamp>>>,
     /// Fields that differ now.
     fields: Vec<config::Field>,
@@ -26,8 +29,13 @@ pub(super) struct Upstream {
     config_due: Option<Timestamp>,
 }
 
-/// Whose value, which value, and the time it describes.
-type DataKey = (u16, &'static str, Timestamp);
+/// Symbol, name, and the instant that is described.
+type DatumKey = (u16, &'static str, Timestamp);
+
+type Data = VecDeque<Waiting<Datum>>;
+
+/// The newest trade of each symbol.
+type Newest = BTreeMap<u16, u64>;
 
 /// Something of each side.
 type Pair<T> = [T; 2];
@@ -37,52 +45,6 @@ struct Waiting<T> {
     which: Which,
     at: Timestamp,
     value: T,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct SeenTrade {
-    trade: Trade,
-    arrival: Arrival,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Arrival {
-    InTime,
-    Late,
-    BackFilled,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-enum Datum {
-    Input(InputValue),
-    Mark(Price, Option<Price>),
-    Quote(Price, Price),
-    Settled(arb_core::Decimal, Option<Price>),
-}
-
-impl Datum {
-    fn text(&self) -> String {
-        let index = |price: &Option<Price>| {
-            price.map_or(String::new(), |price| format!(" (index or mark {price})"))
-        };
-        match self {
-            Self::Input(value) => match value {
-                InputValue::FundingRate(v) | InputValue::OpenInterest(v) => v.to_string(),
-                InputValue::FundingIntervalHours(v) => format!("{v} h"),
-                InputValue::NextFundingAt(v) => v.to_string(),
-                InputValue::LongShortRatio(v)
-                | InputValue::TopTraderRatio(v)
-                | InputValue::CoinbasePremium(v) => v.to_string(),
-                InputValue::Liquidation(direction, notional) => {
-                    format!("{} {notional}", direction.as_str())
-                }
-                InputValue::LiquidationFeed(state) => format!("{state:?}").to_lowercase(),
-            },
-            Self::Mark(mark, other) => format!("{mark}{}", index(other)),
-            Self::Quote(bid, ask) => format!("{bid} / {ask}"),
-            Self::Settled(rate, mark) => format!("{rate}{}", index(mark)),
-        }
-    }
 }
 
 impl Upstream {
@@ -120,7 +82,8 @@ impl Upstream {
                 }
             }
             EventKind::Tick(tick) => {
-                self.on_tick(facts, causes, which, (*tick, at));
+                let value = facts.side(which).newest.clone();
+                self.on_tick(facts, causes, *tick, Waiting { which, at, value });
                 facts.side_mut(which).on_tick(*tick);
             }
             EventKind::Order(_) => {}
@@ -222,14 +185,23 @@ impl Upstream {
         &mut self,
         facts: &Facts,
         causes: &mut Causes,
-        which: Which,
-        (tick, at): (Timestamp, Timestamp),
+        tick: Timestamp,
+        told: Waiting<Newest>,
     ) {
-        let Some((_, other)) = self.ticks.remove(&tick).filter(|(other, _)| *other != which) else {
-            self.ticks.insert(tick, (which, at));
+        let Some(other) = self.ticks.remove(&tick).filter(|other| other.which != told.which) else {
+            self.ticks.insert(tick, told);
             return;
         };
-        let (a, b) = which.in_order(at, other);
+        let (a, b) = told.which.in_order(&told, &other);
+        for (symbol, id) in &a.value {
+            // Trades behind the grid time that came before the tick move the last price.
+            if let Some(other) = b.value.get(symbol).filter(|other| *other != id) {
+                let text = |id: &u64| Some(format!("trade {id} was the last before it"));
+                let sample = || (format!("tick {tick}"), text(id), text(other));
+                causes.add(CauseKind::Grid, tick, Change::Different, sample);
+            }
+        }
+        let (a, b) = (a.at, b.at);
         if facts.apart(a, b) {
             let sample =
                 || (format!("tick {tick}"), Some(format!("at {a}")), Some(format!("at {b}")));
@@ -237,13 +209,7 @@ impl Upstream {
         }
     }
 
-    fn on_datum(
-        &mut self,
-        facts: &Facts,
-        causes: &mut Causes,
-        key: (u16, &'static str, Timestamp),
-        new: Waiting<Datum>,
-    ) {
+    fn on_datum(&mut self, facts: &Facts, causes: &mut Causes, key: DatumKey, new: Waiting<Datum>) {
         let pair = self.data.entry(key).or_default();
         let (_, others) = new.which.pick_mut(pair);
         let Some(other) = others.pop_front() else {
@@ -307,10 +273,10 @@ impl Upstream {
             }
             keep
         });
-        self.ticks.retain(|tick, (which, at)| {
-            let keep = *at > until;
+        self.ticks.retain(|tick, told| {
+            let keep = told.at > until;
             if !keep {
-                lone_tick(facts, causes, *tick, *which);
+                lone_tick(facts, causes, *tick, told.which);
             }
             keep
         });
@@ -381,12 +347,7 @@ fn lone_tick(facts: &Facts, causes: &mut Causes, tick: Timestamp, which: Which) 
     lone(facts, causes, (kind, tick, which), || (format!("tick {tick}"), Some("told".to_owned())));
 }
 
-fn lone_datum(
-    facts: &Facts,
-    causes: &mut Causes,
-    key: (u16, &'static str, Timestamp),
-    waiting: &Waiting<Datum>,
-) {
+fn lone_datum(facts: &Facts, causes: &mut Causes, key: DatumKey, waiting: &Waiting<Datum>) {
     if facts.side(waiting.which.other()).has_symbol(key.0) {
         let what = format!("{} of {}", key.1, key.2);
         lone(facts, causes, (input_cause(facts, key), waiting.at, waiting.which), || {
@@ -395,83 +356,6 @@ fn lone_datum(
     }
 }
 
-fn input_cause(facts: &Facts, (symbol, name, _): (u16, &'static str, Timestamp)) -> CauseKind {
+fn input_cause(facts: &Facts, (symbol, name, _): DatumKey) -> CauseKind {
     CauseKind::Input { symbol: facts.symbol(symbol).to_owned(), input: name.to_owned() }
-}
-
-fn trade_text(seen: &SeenTrade) -> String {
-    let SeenTrade { trade, arrival } = seen;
-    let how = match arrival {
-        Arrival::InTime => "",
-        Arrival::Late => ", late",
-        Arrival::BackFilled => ", back-filled",
-    };
-    format!("{} × {} {:?} at {}{how}", trade.price, trade.qty, trade.taker_side, trade.ts)
-}
-
-/// Name, time and value of a record that describes an instant.
-fn datum(kind: &EventKind) -> Option<(&'static str, Timestamp, Datum)> {
-    Some(match kind {
-        EventKind::Funding(funding) => {
-            let value = Datum::Settled(funding.rate, funding.mark_price);
-            ("funding_settled", funding.funding_time, value)
-        }
-        EventKind::Mark(mark) => {
-            ("mark_price", mark.ts, Datum::Mark(mark.mark_price, mark.index_price))
-        }
-        EventKind::Quote(quote) => {
-            ("quote", quote.ts, Datum::Quote(quote.best_bid, quote.best_ask))
-        }
-        EventKind::Input(input) => {
-            (input_name(&input.value), input.as_of, Datum::Input(input.value))
-        }
-        _ => return None,
-    })
-}
-
-const fn input_name(value: &InputValue) -> &'static str {
-    match value {
-        InputValue::FundingRate(_) => "funding_rate",
-        InputValue::FundingIntervalHours(_) => "funding_interval_hours",
-        InputValue::NextFundingAt(_) => "next_funding_at",
-        InputValue::OpenInterest(_) => "open_interest",
-        InputValue::LongShortRatio(_) => "long_short_ratio",
-        InputValue::TopTraderRatio(_) => "top_trader_ratio",
-        InputValue::CoinbasePremium(_) => "coinbase_premium",
-        InputValue::Liquidation(..) => "liquidation",
-        InputValue::LiquidationFeed(_) => "liquidation_feed",
-    }
-}
-
-/// The cause such an event belongs to, and the event in words.
-fn words(facts: &mut Facts, which: Which, kind: &EventKind) -> Option<(CauseKind, String)> {
-    let operator = |what: &str| CauseKind::Operator { what: what.to_owned() };
-    let (cause, text) = match kind {
-        EventKind::Command(command) => {
-            let text = format!("{command:?}").to_lowercase();
-            let name = text.split(['(', ' ']).next().unwrap_or_default().to_owned();
-            (operator(&name), text)
-        }
-        EventKind::Transfer(transfer) => (operator("transfer"), format!("{}", transfer.amount)),
-        EventKind::Health(health) => {
-            let what = match health {
-                Health::Clock { .. } => "clock",
-                Health::Connection { .. } => "connection",
-                Health::Peg(_) => "peg",
-            };
-            (CauseKind::Health { what: what.to_owned() }, format!("{health:?}"))
-        }
-        EventKind::Gap(gap) => {
-            let symbol = facts.joint(which, gap.instrument);
-            let cause = CauseKind::Trades { symbol: facts.symbol(symbol).to_owned() };
-            (cause, format!("gap after trade {}", gap.after_id))
-        }
-        EventKind::GapAccepted(gap) => {
-            let symbol = facts.joint(which, gap.instrument);
-            let cause = CauseKind::Trades { symbol: facts.symbol(symbol).to_owned() };
-            (cause, format!("gap accepted before trade {}", gap.next_id))
-        }
-        _ => return None,
-    };
-    Some((cause, text))
 }

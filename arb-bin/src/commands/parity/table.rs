@@ -232,6 +232,6 @@ fn example_text(out: &mut String, example: &ParityDifference) {
     let _ = if longest <= SIDE_BY_SIDE {
         writeln!(out, "{head} A {a}   B {b}{by}{how}")
     } else {
-        writeln!(out, "{head}{by}{how}\n      A {a}\n      B {b}")
+        writeln!(out, "{}\n      A {a}\n      B {b}", format!("{head}{by}{how}").trim_end())
     };
 }
