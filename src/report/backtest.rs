@@ -1,0 +1,417 @@
+//! The page of a back-test.
+//!
+//! Invariant: what was missing stands before what was earned: inputs, rules that were off, holes.
+
+use std::io;
+
+use arb_core::stats::Summary;
+use arb_core::{ENGINE_VERSION, Engine, EngineConfig, InputName, Money, RuleOff, TradeNote};
+use askama::Template;
+
+use super::collect::BacktestCollector;
+use super::data::{Data, HOLES, TRADES};
+use super::groups::{Group, Tally, distribution, groups, median_r};
+use super::page::{Page, script_json};
+use super::show;
+
+/// Changes of the risk state that are listed.
+const RISK_NOTES: usize = 200;
+
+/// Everything that the page of a back-test shows; made by
+/// [`BacktestCollector::report`](super::BacktestCollector::report).
+#[derive(Debug)]
+pub struct BacktestReport {
+    seen: BacktestCollector,
+    inputs_present: Vec<(InputName, f64)>,
+    rules_off: Vec<RuleOff>,
+}
+
+/// A key figure.
+struct Card {
+    label: &'static str,
+    value: String,
+    note: String,
+    tone: &'static str,
+}
+
+/// A market input and in what share of the decisions it was there.
+struct InputRow {
+    name: &'static str,
+    percent: String,
+    width: String,
+    state: &'static str,
+}
+
+/// A row of a table of tallies, ready to be read.
+struct GroupRow {
+    name: String,
+    trades: String,
+    win_rate: String,
+    total_r: String,
+    tone: &'static str,
+    mean_r: String,
+    net: String,
+    fees: String,
+}
+
+struct GroupTable {
+    title: &'static str,
+    by: &'static str,
+    rows: Vec<GroupRow>,
+}
+
+struct ReasonRow {
+    kind: String,
+    seen: String,
+    percent: String,
+    kept: String,
+}
+
+struct RiskRow {
+    at: String,
+    state: String,
+    what: String,
+}
+
+struct StrategyFile {
+    file: String,
+    text: String,
+}
+
+#[derive(Template)]
+#[template(path = "backtest.html", escape = "html")]
+struct BacktestPage {
+    page: Page,
+    symbols: Vec<String>,
+    strategies: String,
+    period: String,
+    span: String,
+    trades_read: String,
+    engine_version: &'static str,
+    config_hash: String,
+    cards: Vec<Card>,
+    warnings: Vec<String>,
+    inputs: Vec<InputRow>,
+    rules_off: Vec<(String, &'static str)>,
+    masked: Vec<&'static str>,
+    told: String,
+    fired: String,
+    recorded: &'static str,
+    kept_note: Option<String>,
+    reasons: Vec<ReasonRow>,
+    groups: Vec<GroupTable>,
+    r_note: Option<String>,
+    trades_note: Option<String>,
+    holes_note: String,
+    has_holes: bool,
+    risk_notes: Vec<RiskRow>,
+    config_text: String,
+    strategy_files: Vec<StrategyFile>,
+}
+
+impl BacktestReport {
+    pub(super) fn new(seen: BacktestCollector, engine: &Engine) -> Self {
+        let (inputs_present, rules_off) = (engine.inputs_present(), engine.rules_off());
+        Self { seen, inputs_present, rules_off }
+    }
+
+    /// Writes the page: HTML, UTF-8, about 5 MB because the charting library is inside.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write_to(&self, out: &mut impl io::Write) -> io::Result<()> {
+        self.page()?.write_into(out)
+    }
+
+    fn page(&self) -> io::Result<BacktestPage> {
+        let seen = &self.seen;
+        let symbols = self.symbols();
+        let closed: Vec<&TradeNote> =
+            seen.trades.values().filter(|trade| !trade.status.is_open()).collect();
+        let bins = distribution(&closed);
+        let data = script_json(&Data::new(seen, &bins))?;
+        let strategies = self.strategies();
+        let title = format!("{} · {strategies} · back-test", symbols.join(", "));
+        let script = include_str!("../../templates/backtest.js");
+        let hash = seen.config.as_ref().map_or("", |(_, configure)| configure.hash.as_str());
+        Ok(BacktestPage {
+            page: Page { title, data, script },
+            strategies,
+            period: self.period(),
+            span: seen.first.map_or(String::new(), |first| show::span(seen.last.since(first))),
+            trades_read: show::grouped(seen.trades_read),
+            engine_version: ENGINE_VERSION,
+            config_hash: hash.to_owned(),
+            cards: self.cards(&closed),
+            warnings: self.warnings(),
+            inputs: self.inputs(),
+            rules_off: self.rules_off.iter().map(|off| (off.rule.as_str(), off.missing)).collect(),
+            masked: self.masked().iter().map(|name| name.as_str()).collect(),
+            told: show::grouped(seen.decisions.told()),
+            fired: show::grouped(seen.decisions.fired()),
+            recorded: self.recorded(),
+            kept_note: self.kept_note(),
+            reasons: self.reasons(),
+            groups: groups(&closed, &symbols).into_iter().map(table).collect(),
+            r_note: r_note(&closed),
+            trades_note: self.trades_note(),
+            holes_note: self.holes_note(),
+            has_holes: !seen.holes.is_empty(),
+            risk_notes: self.risk_notes(),
+            config_text: self.config_text()?,
+            strategy_files: self.strategy_files(),
+            symbols,
+        })
+    }
+
+    fn config(&self) -> Option<&EngineConfig> {
+        self.seen.config.as_ref().map(|(config, _)| config)
+    }
+
+    fn symbols(&self) -> Vec<String> {
+        let instruments = self.config().map_or(&[][..], |config| &config.instruments);
+        instruments.iter().map(|instrument| instrument.spec.symbol.clone()).collect()
+    }
+
+    /// Names of the strategies, from their own texts.
+    fn strategies(&self) -> String {
+        #[derive(serde::Deserialize)]
+        struct Named {
+            name: String,
+        }
+        let texts = self.config().map_or(&[][..], |config| &config.strategies);
+        let name = |text: &arb_core::StrategyText| {
+            serde_json::from_str::<Named>(&text.text).map_or(text.file.clone(), |named| named.name)
+        };
+        let names: Vec<String> = texts.iter().map(name).collect();
+        if names.is_empty() { "no strategy".to_owned() } else { names.join(", ") }
+    }
+
+    fn masked(&self) -> &[InputName] {
+        self.config().map_or(&[], |config| &config.mask_inputs)
+    }
+
+    fn recorded(&self) -> &'static str {
+        match self.config().map(|config| config.record) {
+            Some(arb_core::Record::All) => "every decision is recorded",
+            _ => "decisions that reached a tier are recorded",
+        }
+    }
+
+    fn period(&self) -> String {
+        self.seen.first.map_or("no trades".to_owned(), |first| {
+            format!("{} to {} UTC", show::instant(first), show::instant(self.seen.last))
+        })
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.inputs_present.iter().all(|(_, share)| *share <= 0.0) {
+            warnings.push("No market inputs: signals fire on order flow alone.".to_owned());
+        }
+        if !self.masked().is_empty() {
+            let names: Vec<&str> = self.masked().iter().map(|name| name.as_str()).collect();
+            warnings.push(format!("Masked, so that no strategy saw them: {}.", names.join(", ")));
+        }
+        if !self.seen.holes.is_empty() {
+            let note = self.holes_note();
+            warnings.push(format!("{note} Windows over them gave no entry."));
+        }
+        if self.seen.dropped > 0 {
+            let dropped = show::grouped(self.seen.dropped);
+            warnings.push(format!("{dropped} records were not used: seen before, or out of order."));
+        }
+        warnings
+    }
+
+    fn inputs(&self) -> Vec<InputRow> {
+        let row = |(name, share): &(InputName, f64)| InputRow {
+            name: name.as_str(),
+            percent: show::percent(Some(*share)),
+            width: format!("{:.1}", share * 100.0),
+            state: match (self.masked().contains(name), *share > 0.0) {
+                (true, _) => "masked",
+                (false, true) => "present",
+                (false, false) => "absent",
+            },
+        };
+        self.inputs_present.iter().map(row).collect()
+    }
+
+    fn kept_note(&self) -> Option<String> {
+        let decisions = &self.seen.decisions;
+        let kept = u64::try_from(decisions.kept()).unwrap_or(u64::MAX);
+        (kept < decisions.told()).then(|| {
+            let thinned = decisions.counts();
+            let thinned: Vec<String> = thinned
+                .iter()
+                .filter(|count| count.stride > 1)
+                .map(|count| format!("one in {} of “{}”", count.stride, count.kind))
+                .collect();
+            format!(
+                "Counts are of all decisions; the list and the chart hold {} of {}: {}.",
+                show::grouped(kept),
+                show::grouped(decisions.told()),
+                thinned.join(", "),
+            )
+        })
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "counts of decisions, for a percentage")]
+    fn reasons(&self) -> Vec<ReasonRow> {
+        let told = self.seen.decisions.told().max(1) as f64;
+        let counts = self.seen.decisions.counts();
+        let row = |count: &super::decisions::Count<'_>| ReasonRow {
+            kind: count.kind.to_owned(),
+            seen: show::grouped(count.seen),
+            percent: format!("{:.1}", count.seen as f64 / told * 100.0),
+            kept: match count.stride {
+                1 => "all".to_owned(),
+                stride => format!("1 in {stride}"),
+            },
+        };
+        counts.iter().map(row).collect()
+    }
+
+    fn trades_note(&self) -> Option<String> {
+        let all = self.seen.trades.len();
+        (all > TRADES).then(|| {
+            format!(
+                "The list and the charts hold the first {} of {} trades; the tables count all.",
+                show::grouped(TRADES),
+                show::grouped(all),
+            )
+        })
+    }
+
+    fn holes_note(&self) -> String {
+        let holes = &self.seen.holes;
+        let Some(longest) = holes.iter().max_by_key(|hole| hole.end.since(hole.start)) else {
+            return "No trade is missing.".to_owned();
+        };
+        let missing: u64 = holes.iter().map(arb_core::Hole::missing).sum();
+        let listed = if holes.len() > HOLES {
+            format!(" The first {} are listed.", show::grouped(HOLES))
+        } else {
+            String::new()
+        };
+        format!(
+            "{} {} with {} missing trades, the longest {} at {}.{listed}",
+            show::grouped(holes.len()),
+            if holes.len() == 1 { "hole" } else { "holes" },
+            show::grouped(missing),
+            show::span(longest.end.since(longest.start)),
+            show::instant(longest.start),
+        )
+    }
+
+    fn risk_notes(&self) -> Vec<RiskRow> {
+        let row = |note: &arb_core::RiskNote| RiskRow {
+            at: show::instant(note.at),
+            state: format!("{:?}", note.state),
+            what: note.trip.map_or(note.reason.clone(), |trip| {
+                format!("{}: {} against {}", trip.rule.as_str(), trip.actual, trip.limit)
+            }),
+        };
+        self.seen.risk_notes.iter().take(RISK_NOTES).map(row).collect()
+    }
+
+    /// The configuration to be read; strategies' texts stand apart, as their authors wrote them.
+    fn config_text(&self) -> io::Result<String> {
+        let Some(config) = self.config() else { return Ok(String::new()) };
+        let mut config = config.clone();
+        for strategy in &mut config.strategies {
+            "… below, to the letter".clone_into(&mut strategy.text);
+        }
+        Ok(serde_json::to_string_pretty(&config)?)
+    }
+
+    fn strategy_files(&self) -> Vec<StrategyFile> {
+        let texts = self.config().map_or(&[][..], |config| &config.strategies);
+        let file = |text: &arb_core::StrategyText| StrategyFile {
+            file: text.file.clone(),
+            text: text.text.clone(),
+        };
+        texts.iter().map(file).collect()
+    }
+
+    fn cards(&self, closed: &[&TradeNote]) -> Vec<Card> {
+        let seen = &self.seen;
+        let summary = Summary::new(seen.trades.values(), &seen.curve);
+        let fees: Money = seen.trades.values().map(|trade| trade.fee).sum();
+        let mut all = Tally::default();
+        closed.iter().for_each(|trade| all.add(trade));
+        let start = self.config().map(|config| config.account.initial_balance);
+        let gained = summary.final_equity.zip(start).map(|(end, start)| end - start);
+        let tone = |value: Option<f64>| tone(value.unwrap_or_default());
+        let card = |label, value, note: String, tone| Card { label, value, note, tone };
+        let open = seen.trades.len() - closed.len();
+        vec![
+            card("Total R", show::signed(summary.total_r), mean_note(&all), tone(summary.total_r)),
+            card(
+                "Final equity",
+                summary.final_equity.map_or(show::NONE.to_owned(), show::money),
+                gained.map_or(String::new(), |gained| {
+                    let sign = if gained > Money::ZERO { "+" } else { "" };
+                    format!("{sign}{} on {}", show::money(gained), start.map_or_else(String::new, show::money))
+                }),
+                tone(gained.map(|gained| gained.to_f64_lossy())),
+            ),
+            card("Max drawdown", show::percent(summary.max_drawdown_ratio), "of the peak".into(), ""),
+            card(
+                "Closed trades",
+                show::grouped(summary.trades),
+                if open > 0 { format!("{open} open at the end") } else { String::new() },
+                "",
+            ),
+            card("Win rate", show::percent(summary.win_rate), format!("{} won", all.wins), ""),
+            card("Profit factor", show::plain(summary.profit_factor), "gains ÷ losses, net".into(), ""),
+            card(
+                "Sharpe",
+                summary.sharpe.map_or("needs 30 days".to_owned(), |s| show::plain(Some(s))),
+                "daily, annualised".into(),
+                "",
+            ),
+            card("Fees", show::money(fees), "quote currency".into(), ""),
+            card("Funding", show::money(seen.funding), "positive was paid".into(), ""),
+        ]
+    }
+}
+
+fn mean_note(all: &Tally) -> String {
+    if all.trades == 0 { String::new() } else { format!("{} a trade", show::signed(Some(all.mean_r()))) }
+}
+
+fn r_note(closed: &[&TradeNote]) -> Option<String> {
+    let mut all = Tally::default();
+    closed.iter().for_each(|trade| all.add(trade));
+    median_r(closed).map(|median| {
+        let (mean, median) = (show::signed(Some(all.mean_r())), show::signed(Some(median)));
+        format!("{} closed trades, mean {mean} R, median {median} R", show::grouped(all.trades))
+    })
+}
+
+/// The class of a figure whose sign matters.
+fn tone(value: f64) -> &'static str {
+    if value > 0.0 {
+        "gain"
+    } else if value < 0.0 {
+        "loss"
+    } else {
+        ""
+    }
+}
+
+fn table(group: Group) -> GroupTable {
+    let row = |(name, tally): (String, Tally)| GroupRow {
+        name,
+        trades: show::grouped(tally.trades),
+        win_rate: show::percent(Some(tally.win_rate())),
+        total_r: show::signed(Some(tally.total_r)),
+        tone: tone(tally.total_r),
+        mean_r: show::signed(Some(tally.mean_r())),
+        net: show::money(tally.net),
+        fees: show::money(tally.fees),
+    };
+    GroupTable { title: group.title, by: group.by, rows: group.rows.into_iter().map(row).collect() }
+}
