@@ -63,13 +63,9 @@
     const every = Math.ceil(list.length / most);
     return list.filter((_, at) => at % every === 0);
   };
-  function tradeText(trade) {
-    const head = `${side(trade.side)} ${trade.tier}, score ${fixed(trade.score, 1)}`;
-    const owner = data.strategies.length > 1 ? `<br>${plain(data.strategies[trade.strategy])}` : "";
-    const entry = `<b>${head}</b>${owner}<br>in ${utc(trade.entry_ms)} at ${trade.entry_price}<br>qty ${trade.qty}`;
-    if (trade.open) return `${entry}<br>open at the end (${trade.status}), stop ${trade.stop_price}`;
-    return `${entry}<br>out ${utc(trade.exit_ms)} at ${compactPrice(trade.exit_price)}<br><b>${trade.status}</b> ${signed(trade.r)} R, net ${signed(trade.net)}`;
-  }
+  const tradeOwner = (trade) => (data.strategies.length > 1 ? `<br>${plain(data.strategies[trade.strategy])}` : "");
+  const entryText = (t) => `<b>entry ${side(t.side)}</b> ${utc(t.entry_ms).slice(11)} at ${t.entry_price}, qty ${t.qty}${tradeOwner(t)}<br>${t.tier}, score ${fixed(t.score, 1)}, then ${t.open ? `open (${t.status})` : `${t.status} ${signed(t.r)} R`}`;
+  const exitText = (t) => `<b>exit ${t.status} ${signed(t.r)} R</b>, net ${signed(t.net)}${tradeOwner(t)}<br>${side(t.side)} from ${t.entry_price} to ${compactPrice(t.exit_price)} in ${span(t.exit_ms - t.entry_ms)}`;
   const compactPrice = (price) => (price == null ? "–" : String(Number(price.toPrecision(9))));
 
   function tradeTraces(shown) {
@@ -81,19 +77,19 @@
       link.y.push(Number(trade.entry_price), trade.exit_price, null);
     }
     const link = ({ x, y }, name) => ({ type: "scatter", mode: "lines", x, y, yaxis: "y3", hoverinfo: "skip", line: { color: colour(name), width: 2, dash: "dot" } });
-    const marks = (list, x, y, symbolName, name, size) => ({
-      type: "scatter", mode: "markers", x: list.map(x), y: list.map(y), yaxis: "y3", text: list.map(tradeText), hovertemplate: "%{text}<extra></extra>",
+    const marks = (list, [x, y, text], symbolName, name, size) => ({
+      type: "scatter", mode: "markers", x: list.map(x), y: list.map(y), yaxis: "y3", text: list.map(text), hovertemplate: "%{text}<extra></extra>",
       marker: { symbol: symbolName, size, color: colour(name), line: { color: colour("panel"), width: 1.5 } },
     });
-    const entry = [(t) => t.entry_ms, (t) => Number(t.entry_price)];
-    const exit = [(t) => t.exit_ms, (t) => t.exit_price];
+    const entry = [(t) => t.entry_ms, (t) => Number(t.entry_price), entryText];
+    const exit = [(t) => t.exit_ms, (t) => t.exit_price, exitText];
     const closed = shown.filter((trade) => !trade.open);
     return [
       link(links.up, "gain"), link(links.down, "loss"),
-      marks(closed.filter((t) => t.net > 0), ...exit, "circle", "gain", 9),
-      marks(closed.filter((t) => t.net <= 0), ...exit, "x", "loss", 9),
-      marks(shown.filter((t) => t.side > 0), ...entry, "triangle-up", "text", 12),
-      marks(shown.filter((t) => t.side < 0), ...entry, "triangle-down", "text", 12),
+      marks(closed.filter((t) => t.net > 0), exit, "circle", "gain", 9),
+      marks(closed.filter((t) => t.net <= 0), exit, "x", "loss", 9),
+      marks(shown.filter((t) => t.side > 0), entry, "triangle-up", "text", 12),
+      marks(shown.filter((t) => t.side < 0), entry, "triangle-down", "text", 12),
     ];
   }
 
@@ -109,7 +105,9 @@
     return [...best.values()];
   }
   function decisionTraces(mine) {
-    const text = (d) => `<b>${d.fired ? "entry" : "no entry"}: ${plain(d.reason)}</b><br>${utc(d.time_ms)} ${side(d.side)} ${d.tier}, score ${fixed(d.score, 1)}<br>${d.factors.map(([shape, points]) => `${plain(data.decisions.shapes[shape].name)} ${compact(points)}/${compact(data.decisions.shapes[shape].max)}`).join("<br>")}`;
+    const part = ([shape, points]) => `${plain(data.decisions.shapes[shape].name)} ${compact(points)}/${compact(data.decisions.shapes[shape].max)}`;
+    const parts = (d) => d.factors.map(part).map((text, at) => (at % 3 === 2 ? `${text}<br>` : `${text}  `)).join("");
+    const text = (d) => `<b>${d.fired ? "entry" : "no entry"}: ${plain(d.reason)}</b><br>${utc(d.time_ms).slice(11)} ${side(d.side)} ${d.tier}, score ${fixed(d.score, 1)}<br>${parts(d)}`;
     const marks = (list, symbolName, name, size) => ({
       type: "scatter", mode: "markers", yaxis: "y4", x: list.map((d) => d.time_ms), y: list.map((d) => d.score), text: list.map(text), hovertemplate: "%{text}<extra></extra>",
       marker: { symbol: symbolName, size, color: colour(name), line: { width: name === "score" ? 1.5 : 0, color: colour("panel") } },
@@ -122,9 +120,15 @@
   function build() {
     const market = data.instruments[instrument];
     const most = arb.narrow() ? 160 : 420;
-    const bars = arb.candles(market.price, view, most / 2);
+    const bars = arb.candles(market.price, view, most);
     const tick = (series) => arb.line(series, view, most * 2);
     const stroke = (at, series, name, more = {}) => ({ type: "scatter", mode: "lines", ...tick(series), yaxis: axisName(at), line: { color: colour(name), width: 1.4 }, connectgaps: false, hovertemplate: "%{y}<extra></extra>", ...more });
+    // The area is a line of its own, at zero where there is no value: filled across a gap it would
+    // show values that nobody had.
+    const area = (at, series, name) => {
+      const own = stroke(at, series, "gain", { hovertemplate: `${name} %{y:,.5~g}<extra></extra>` });
+      return [{ ...own, y: own.y.map((value) => value ?? 0), fill: "tozeroy", fillcolor: colour("bar"), line: { width: 0 }, hoverinfo: "skip", hovertemplate: null }, own];
+    };
     const own = trades.filter((t) => t.instrument === instrument && t.entry_ms <= view[1] && (t.exit_ms ?? whole[1]) >= view[0]);
     const drawn = within(own, 300);
     const scores = decisionTraces(decisions.filter((d) => d.instrument === instrument && inView(d.time_ms)));
@@ -132,12 +136,10 @@
     const traces = [
       stroke(0, data.equity, "equity", { hovertemplate: "equity %{y:,.2f}<extra></extra>" }),
       { type: "scatter", mode: "lines", x: drawdown.x, y: drawdown.y.map((v) => v && v * 100), yaxis: "y2", fill: "tozeroy", fillcolor: colour("fill"), line: { color: colour("loss"), width: 1.2 }, hovertemplate: "drawdown %{y:.2f} %<extra></extra>" },
-      { type: "candlestick", x: bars.x, open: bars.open, high: bars.high, low: bars.low, close: bars.close, yaxis: "y3", increasing: { line: { color: colour("gain"), width: 1 }, fillcolor: colour("panel") }, decreasing: { line: { color: colour("loss"), width: 1 }, fillcolor: colour("loss") }, hoverlabel: { split: false } },
+      { type: "candlestick", x: bars.x, open: bars.open, high: bars.high, low: bars.low, close: bars.close, yaxis: "y3", increasing: { line: { color: colour("gain"), width: 1 }, fillcolor: colour("panel") }, decreasing: { line: { color: colour("loss"), width: 1 }, fillcolor: colour("loss") }, text: bars.x.map((_, at) => ["open", "high", "low", "close"].map((name) => `${name} ${compactPrice(bars[name][at])}`).join("  ")), hoverinfo: "text" },
       ...tradeTraces(drawn),
       ...scores.traces,
-      stroke(4, market.cvd_30m, "gain", { fill: "tozeroy", fillcolor: colour("bar"), hovertemplate: "30 min %{y:,.5~g}<extra></extra>" }),
-      stroke(5, market.cvd_4h, "gain", { fill: "tozeroy", fillcolor: colour("bar"), hovertemplate: "4 h %{y:,.5~g}<extra></extra>" }),
-      stroke(6, market.cvd_day, "gain", { fill: "tozeroy", fillcolor: colour("bar"), hovertemplate: "day %{y:,.5~g}<extra></extra>" }),
+      ...[market.cvd_30m, market.cvd_4h, market.cvd_day].flatMap((series, at) => area(4 + at, series, ["30 min", "4 h", "day"][at])),
     ];
     const notes = [];
     if (drawn.length < own.length) notes.push(`${drawn.length} of ${own.length} trades drawn`);
@@ -151,14 +153,14 @@
     const left = arb.narrow() ? 48 : 64;
     const names = [`Equity, quote currency`, "Drawdown, %", `Price, ${plain(symbol(instrument))}`, "Score of decisions", "CVD 30 min, base units", "CVD 4 h", "CVD since 00:00 UTC"];
     const out = {
-      margin: { l: left, r: 12, t: 4, b: 30 }, hovermode: arb.touch.matches ? "closest" : "x unified", hoversubplots: "axis", hoverdistance: 12,
+      margin: { l: left, r: 12, t: 4, b: 44 }, hovermode: arb.touch.matches ? "closest" : "x unified", hoversubplots: "axis", hoverdistance: 12,
       xaxis: arb.axis({ type: "date", range: [...view], anchor: axisName(panes.length - 1), showspikes: true, spikemode: "across", spikethickness: 1, spikedash: "solid", spikecolor: colour("dim"), spikesnap: "cursor", rangeslider: { visible: false }, unifiedhovertitle: { text: "%{x|%Y-%m-%d %H:%M:%S}" }, fixedrange: arb.touch.matches, hoverformat: "%Y-%m-%d %H:%M:%S" }),
       annotations: names.map((text, at) => ({ text, x: 0, xref: "paper", xanchor: "left", y: domains[at][1], yref: "paper", yanchor: "bottom", showarrow: false, font: { size: 11, color: colour("muted") } })),
       shapes: holes.filter((hole) => hole.instrument === instrument && hole.end_ms >= view[0] && hole.start_ms <= view[1]).sort((a, b) => b.end_ms - b.start_ms - (a.end_ms - a.start_ms)).slice(0, 150)
-        .map((hole) => ({ type: "rect", xref: "x", yref: "paper", x0: hole.start_ms, x1: hole.end_ms, y0: 0, y1: domains[2][1], fillcolor: colour("hole"), line: { width: 0 }, layer: "below" })),
+        .map((hole) => ({ type: "rect", xref: "x", yref: "paper", x0: hole.start_ms, x1: hole.end_ms, y0: 0, y1: domains[2][1], fillcolor: colour("hole"), line: { width: 1, color: colour("hole") }, layer: "below" })),
     };
     panes.forEach((_, at) => {
-      out[at === 0 ? "yaxis" : `yaxis${at + 1}`] = arb.axis({ domain: domains[at], fixedrange: true, nticks: at === 2 ? 7 : 4, zeroline: at === 1 || at > 3, tickformat: at === 2 ? "" : at === 1 ? ".1f" : "~s", exponentformat: "none", separatethousands: true, rangemode: at === 1 ? "tozero" : "normal" });
+      out[at === 0 ? "yaxis" : `yaxis${at + 1}`] = arb.axis({ domain: domains[at], fixedrange: true, nticks: at === 2 ? 7 : 4, zeroline: at === 1 || at > 3, tickformat: at === 1 ? ".1f" : "", exponentformat: "SI", minexponent: 6, separatethousands: true, rangemode: at === 1 ? "tozero" : "normal" });
     });
     return out;
   }
@@ -177,9 +179,10 @@
 
   const distribution = document.getElementById("distribution");
   if (distribution) {
+    const most = Math.max(...data.r_bins.map(([, count]) => count));
     arb.chart(distribution, () => ({
       traces: [{ type: "bar", x: data.r_bins.map(([middle]) => middle), y: data.r_bins.map(([, count]) => count), width: 0.235, marker: { color: data.r_bins.map(([middle]) => colour(middle > 0 ? "gain" : "loss")) }, customdata: data.r_bins.map(([middle]) => `${signed(middle - 0.125)} to ${signed(middle + 0.125)} R`), hovertemplate: "%{customdata}: %{y} trades<extra></extra>" }],
-      layout: { margin: { l: 40, r: 8, t: 6, b: 36 }, bargap: 0, xaxis: arb.axis({ title: { text: "R", font: { color: colour("muted"), size: 11 } }, fixedrange: true, zeroline: true }), yaxis: arb.axis({ fixedrange: true, rangemode: "tozero", tickformat: "d" }) },
+      layout: { margin: { l: 40, r: 8, t: 6, b: 36 }, bargap: 0, xaxis: arb.axis({ title: { text: "R", font: { color: colour("muted"), size: 11 } }, fixedrange: true, zeroline: true }), yaxis: arb.axis({ fixedrange: true, rangemode: "tozero", tickformat: "d", dtick: most < 8 ? 1 : null }) },
     }));
   }
 
@@ -195,7 +198,6 @@
   const kind = choice("reason", [...data.decisions.kinds].sort());
   const tier = choice("tier", data.tiers);
   const direction = choice("direction", ["LONG", "SHORT", "none"]);
-  const inChart = node("input", { type: "checkbox" });
   const note = (at) => data.decisions.notes[at];
   const words = (d) => `${d.reason} ${symbol(d.instrument)} ${data.strategies[d.strategy]} ${d.factors.map(([shape, , at]) => `${data.decisions.shapes[shape].name} ${note(at)}`).join(" ")}`.toLowerCase();
   const keep = (d) =>
@@ -235,7 +237,7 @@
     kind.focus({ preventScroll: true });
   }));
 
-  const sum = (t) => node("div", {}, node("p", {}, `${t.open ? "Open" : "Closed"} ${side(t.side)} of ${t.qty} ${symbol(t.instrument)}, ${data.strategies[t.strategy]}, ${t.tier}, score ${fixed(t.score, 1)}`),
+  const sum = (t) => node("div", {}, node("p", {}, `${t.open ? "Open" : "Closed"} ${side(t.side)} of ${t.qty} ${symbol(t.instrument)} by ${data.strategies[t.strategy]}, ${t.tier}, score ${fixed(t.score, 1)}`),
     node("p", { class: "muted" }, `last stop ${t.stop_price}, targets ${t.tp1_price} and ${t.tp2_price}; gross ${signed(t.pnl)}, fees ${fixed(t.fee)}, funding ${fixed(t.funding)}, net ${signed(t.net)}`));
   arb.table(document.getElementById("trade-list"), {
     label: "trades", rows: trades, detail: sum,
@@ -275,9 +277,4 @@
     node("a", { href: url, download: `configuration-${data.config_hash.slice(0, 12)}.json` }).click();
     URL.revokeObjectURL(url);
   });
-
-  // On paper: light colours and the width of a page.
-  let before = null;
-  addEventListener("beforeprint", () => { before = document.documentElement.dataset.theme; arb.setTheme("light"); });
-  addEventListener("afterprint", () => { if (before) arb.setTheme(before); });
 })();

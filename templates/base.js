@@ -66,7 +66,7 @@ const arb = (() => {
     const first = Math.max(0, Math.floor((from - series.start_ms) / series.step_ms) - 1);
     const last = Math.min(length, Math.ceil((to - series.start_ms) / series.step_ms) + 2);
     const origin = Math.floor(series.start_ms / series.step_ms);
-    const nice = [1, 2, 4, 5, 8, 10, 12, 20, 24, 40, 60, 80, 120, 240, 480, 960, 1920, 3840, 7680, 15360];
+    const nice = [1, 2, 4, 8, 12, 20, 40, 60, 120, 240, 480, 960, 1920, 3840, 7680, 15360];
     const size = nice.find((count) => (last - first) / count <= most) ?? 30720;
     const start = Math.floor((origin + first) / size) * size - origin;
     const out = [];
@@ -115,7 +115,7 @@ const arb = (() => {
   }
 
   // Charts. `build()` gives traces and layout for the present colours; it is called again when the
-  // theme changes.
+  // theme changes, and for paper.
   const narrow = () => innerWidth < 640;
   const touch = matchMedia("(pointer: coarse)");
   function axis(more = {}) {
@@ -124,16 +124,21 @@ const arb = (() => {
       tickfont: { color: colour("muted"), size: 11 }, automargin: false, ...more,
     };
   }
+  let paper = false;
+  let before = null;
+  addEventListener("beforeprint", () => { before = root.dataset.theme; paper = true; setTheme("light"); });
+  addEventListener("afterprint", () => { paper = false; setTheme(before); });
   function chart(element, build) {
-    const config = { displaylogo: false, responsive: true, doubleClick: false, scrollZoom: false, displayModeBar: false };
+    const config = { displaylogo: false, responsive: true, doubleClick: false, scrollZoom: false, showTips: false, displayModeBar: false };
     const draw = () => {
       const { traces, layout } = build();
       const base = {
-        paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false,
+        paper_bgcolor: colour("panel"), plot_bgcolor: colour("panel"), showlegend: false,
         font: { color: colour("text"), family: getComputedStyle(document.body).fontFamily, size: 12 },
         hoverlabel: { bgcolor: colour("panel"), bordercolor: colour("line"), font: { color: colour("text"), size: 12 }, align: "left" },
         dragmode: touch.matches ? false : "zoom",
       };
+      if (paper) Object.assign(base, { width: 700, autosize: false });
       return Plotly.react(element, traces, { ...base, ...layout }, config);
     };
     listeners.push(draw);

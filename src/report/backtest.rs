@@ -89,11 +89,13 @@ struct BacktestPage {
     trades_read: String,
     engine_version: &'static str,
     config_hash: String,
+    short_hash: String,
     cards: Vec<Card>,
     warnings: Vec<String>,
     inputs: Vec<InputRow>,
+    inputs_note: String,
     rules_off: Vec<(String, &'static str)>,
-    masked: Vec<&'static str>,
+    rules_note: String,
     told: String,
     fired: String,
     recorded: &'static str,
@@ -142,11 +144,13 @@ impl BacktestReport {
             trades_read: show::grouped(seen.trades_read),
             engine_version: ENGINE_VERSION,
             config_hash: hash.to_owned(),
+            short_hash: hash.get(..12).unwrap_or(hash).to_owned(),
             cards: self.cards(&closed),
             warnings: self.warnings(),
             inputs: self.inputs(),
+            inputs_note: self.inputs_note(),
             rules_off: self.rules_off.iter().map(|off| (off.rule.as_str(), off.missing)).collect(),
-            masked: self.masked().iter().map(|name| name.as_str()).collect(),
+            rules_note: self.rules_note(),
             told: show::grouped(seen.decisions.told()),
             fired: show::grouped(seen.decisions.fired()),
             recorded: self.recorded(),
@@ -236,6 +240,19 @@ impl BacktestReport {
             },
         };
         self.inputs_present.iter().map(row).collect()
+    }
+
+    fn inputs_note(&self) -> String {
+        let present = self.inputs_present.iter().filter(|(_, share)| *share > 0.0);
+        let present: Vec<String> = present
+            .map(|(name, share)| format!("{} {:.0} %", name.as_str(), share * 100.0))
+            .collect();
+        if present.is_empty() { "none".to_owned() } else { present.join(", ") }
+    }
+
+    fn rules_note(&self) -> String {
+        let off: Vec<String> = self.rules_off.iter().map(|off| off.rule.as_str()).collect();
+        if off.is_empty() { "none".to_owned() } else { off.join(", ") }
     }
 
     fn kept_note(&self) -> Option<String> {
@@ -351,10 +368,7 @@ impl BacktestReport {
             card(
                 "Final equity",
                 summary.final_equity.map_or(show::NONE.to_owned(), show::money),
-                gained.map_or(String::new(), |gained| {
-                    let sign = if gained > Money::ZERO { "+" } else { "" };
-                    format!("{sign}{} on {}", show::money(gained), start.map_or_else(String::new, show::money))
-                }),
+                gained.zip(start).map_or(String::new(), |(gained, start)| gained_note(gained, start)),
                 tone(gained.map(|gained| gained.to_f64_lossy())),
             ),
             card("Max drawdown", show::percent(summary.max_drawdown_ratio), "of the peak".into(), ""),
@@ -368,14 +382,20 @@ impl BacktestReport {
             card("Profit factor", show::plain(summary.profit_factor), "gains ÷ losses, net".into(), ""),
             card(
                 "Sharpe",
-                summary.sharpe.map_or("needs 30 days".to_owned(), |s| show::plain(Some(s))),
-                "daily, annualised".into(),
+                show::plain(summary.sharpe),
+                summary.sharpe.map_or("needs 30 days", |_| "daily, annualised").to_owned(),
                 "",
             ),
             card("Fees", show::money(fees), "quote currency".into(), ""),
             card("Funding", show::money(seen.funding), "positive was paid".into(), ""),
         ]
     }
+}
+
+fn gained_note(gained: Money, start: Money) -> String {
+    let ratio = gained.to_f64_lossy() / start.to_f64_lossy();
+    let percent = format!("{:+.1} %", ratio * 100.0).replace('-', "−");
+    format!("{}, {percent}", show::signed_money(gained))
 }
 
 fn mean_note(all: &Tally) -> String {
@@ -410,7 +430,7 @@ fn table(group: Group) -> GroupTable {
         total_r: show::signed(Some(tally.total_r)),
         tone: tone(tally.total_r),
         mean_r: show::signed(Some(tally.mean_r())),
-        net: show::money(tally.net),
+        net: show::signed_money(tally.net),
         fees: show::money(tally.fees),
     };
     GroupTable { title: group.title, by: group.by, rows: group.rows.into_iter().map(row).collect() }

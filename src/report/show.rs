@@ -35,6 +35,12 @@ pub(super) fn money(amount: Money) -> String {
     grouped(format_args!("{rounded:.2}")).replace("−0.00", "0.00")
 }
 
+/// An amount whose sign matters: `+845.89`.
+pub(super) fn signed_money(amount: Money) -> String {
+    let sign = if amount > Money::ZERO { "+" } else { "" };
+    format!("{sign}{}", money(amount))
+}
+
 /// A ratio with two decimals.
 pub(super) fn plain(value: Option<f64>) -> String {
     value.map_or(NONE.to_owned(), |value| format!("{value:.2}").replace('-', "−"))
