@@ -2,7 +2,7 @@
 // R, and the lists of decisions, trades and holes.
 "use strict";
 (() => {
-  const { data, colour, fixed, signed, compact, utc, span, plain, node } = arb;
+  const { data, colour, fixed, signed, compact, utc, stamp, span, plain, node } = arb;
   const HOUR = 3600e3;
   const symbol = (at) => data.instruments[at]?.symbol ?? "";
   const several = data.instruments.length > 1;
@@ -73,12 +73,12 @@
     for (const trade of shown) {
       if (trade.open) continue;
       const link = trade.net > 0 ? links.up : links.down;
-      link.x.push(trade.entry_ms, trade.exit_ms, null);
+      link.x.push(stamp(trade.entry_ms), stamp(trade.exit_ms), null);
       link.y.push(Number(trade.entry_price), trade.exit_price, null);
     }
     const link = ({ x, y }, name) => ({ type: "scatter", mode: "lines", x, y, yaxis: "y3", hoverinfo: "skip", line: { color: colour(name), width: 2, dash: "dot" } });
     const marks = (list, [x, y, text], symbolName, name, size) => ({
-      type: "scatter", mode: "markers", x: list.map(x), y: list.map(y), yaxis: "y3", text: list.map(text), hovertemplate: "%{text}<extra></extra>",
+      type: "scatter", mode: "markers", x: list.map((each) => stamp(x(each))), y: list.map(y), yaxis: "y3", text: list.map(text), hovertemplate: "%{text}<extra></extra>",
       marker: { symbol: symbolName, size, color: colour(name), line: { color: colour("panel"), width: 1.5 } },
     });
     const entry = [(t) => t.entry_ms, (t) => Number(t.entry_price), entryText];
@@ -109,7 +109,7 @@
     const parts = (d) => d.factors.map(part).map((text, at) => (at % 3 === 2 ? `${text}<br>` : `${text}  `)).join("");
     const text = (d) => `<b>${d.fired ? "entry" : "no entry"}: ${plain(d.reason)}</b><br>${utc(d.time_ms).slice(11)} ${side(d.side)} ${d.tier}, score ${fixed(d.score, 1)}<br>${parts(d)}`;
     const marks = (list, symbolName, name, size) => ({
-      type: "scatter", mode: "markers", yaxis: "y4", x: list.map((d) => d.time_ms), y: list.map((d) => d.score), text: list.map(text), hovertemplate: "%{text}<extra></extra>",
+      type: "scatter", mode: "markers", yaxis: "y4", x: list.map((d) => stamp(d.time_ms)), y: list.map((d) => d.score), text: list.map(text), hovertemplate: "%{text}<extra></extra>",
       marker: { symbol: symbolName, size, color: colour(name), line: { width: name === "score" ? 1.5 : 0, color: colour("panel") } },
     });
     const quiet = mine.filter((d) => !d.fired);
@@ -154,10 +154,10 @@
     const names = [`Equity, quote currency`, "Drawdown, %", `Price, ${plain(symbol(instrument))}`, "Score of decisions", "CVD 30 min, base units", "CVD 4 h", "CVD since 00:00 UTC"];
     const out = {
       margin: { l: left, r: 12, t: 4, b: 44 }, hovermode: arb.touch.matches ? "closest" : "x unified", hoversubplots: "axis", hoverdistance: 12,
-      xaxis: arb.axis({ type: "date", range: [...view], anchor: axisName(panes.length - 1), showspikes: true, spikemode: "across", spikethickness: 1, spikedash: "solid", spikecolor: colour("dim"), spikesnap: "cursor", rangeslider: { visible: false }, unifiedhovertitle: { text: "%{x|%Y-%m-%d %H:%M:%S}" }, fixedrange: arb.touch.matches, hoverformat: "%Y-%m-%d %H:%M:%S" }),
+      xaxis: arb.axis({ type: "date", range: view.map(stamp), anchor: axisName(panes.length - 1), showspikes: true, spikemode: "across", spikethickness: 1, spikedash: "solid", spikecolor: colour("dim"), spikesnap: "cursor", rangeslider: { visible: false }, unifiedhovertitle: { text: "%{x|%Y-%m-%d %H:%M:%S}" }, fixedrange: arb.touch.matches, hoverformat: "%Y-%m-%d %H:%M:%S" }),
       annotations: names.map((text, at) => ({ text, x: 0, xref: "paper", xanchor: "left", y: domains[at][1], yref: "paper", yanchor: "bottom", showarrow: false, font: { size: 11, color: colour("muted") } })),
       shapes: holes.filter((hole) => hole.instrument === instrument && hole.end_ms >= view[0] && hole.start_ms <= view[1]).sort((a, b) => b.end_ms - b.start_ms - (a.end_ms - a.start_ms)).slice(0, 150)
-        .map((hole) => ({ type: "rect", xref: "x", yref: "paper", x0: hole.start_ms, x1: hole.end_ms, y0: 0, y1: domains[2][1], fillcolor: colour("hole"), line: { width: 1, color: colour("hole") }, layer: "below" })),
+        .map((hole) => ({ type: "rect", xref: "x", yref: "paper", x0: stamp(hole.start_ms), x1: stamp(hole.end_ms), y0: 0, y1: domains[2][1], fillcolor: colour("hole"), line: { width: 1, color: colour("hole") }, layer: "below" })),
     };
     panes.forEach((_, at) => {
       out[at === 0 ? "yaxis" : `yaxis${at + 1}`] = arb.axis({ domain: domains[at], fixedrange: true, nticks: at === 2 ? 7 : 4, zeroline: at === 1 || at > 3, tickformat: at === 1 ? ".1f" : "", exponentformat: "SI", minexponent: 6, separatethousands: true, rangemode: at === 1 ? "tozero" : "normal" });
@@ -169,10 +169,10 @@
   let redraw = () => {};
   if (data.instruments.length > 0) {
     redraw = arb.chart(element, build);
-    const stamp = (value) => (typeof value === "number" ? value : Date.parse(`${String(value).replace(" ", "T")}Z`));
+    const instant = (text) => Date.parse(`${text.replace(" ", "T")}Z`);
     element.on("plotly_relayout", (change) => {
       const [from, to] = [change["xaxis.range[0]"], change["xaxis.range[1]"]];
-      if (from != null && to != null) setView(stamp(from), stamp(to));
+      if (from != null && to != null) setView(instant(from), instant(to));
     });
     element.on("plotly_doubleclick", () => setView(...whole));
   }

@@ -33,6 +33,8 @@ const arb = (() => {
   const compact = (value) =>
     value == null ? "absent" : minus(Math.abs(value) >= 1000 ? fixed(value, 1) : String(Number(value.toPrecision(5))));
   const utc = (ms) => (ms == null ? "–" : new Date(ms).toISOString().slice(0, 19).replace("T", " "));
+  // For charts: the library takes numbers for local time, and text without a zone as it stands.
+  const stamp = (ms) => new Date(ms).toISOString().slice(0, 23);
   const span = (ms) => {
     const units = [[86400e3, "d"], [3600e3, "h"], [60e3, "min"], [1e3, "s"]];
     const parts = [];
@@ -87,7 +89,7 @@ const arb = (() => {
         close = series.close[at];
       }
       if (open == null) continue;
-      out.x.push(start + step / 2); out.open.push(open); out.high.push(high); out.low.push(low); out.close.push(close);
+      out.x.push(stamp(start + step / 2)); out.open.push(open); out.high.push(high); out.low.push(low); out.close.push(close);
     }
     return out;
   }
@@ -105,7 +107,7 @@ const arb = (() => {
         take(series.first[at], 2 * at);
         take(series.second[at], 2 * at + 1);
       }
-      const x = start + step / 2;
+      const x = stamp(start + step / 2);
       if (low == null) { out.x.push(x); out.y.push(null); continue; }
       const [a, b] = lowAt <= highAt ? [low, high] : [high, low];
       out.x.push(x); out.y.push(a);
@@ -126,7 +128,7 @@ const arb = (() => {
   }
   let paper = false;
   let before = null;
-  addEventListener("beforeprint", () => { before = root.dataset.theme; paper = true; setTheme("light"); });
+  addEventListener("beforeprint", () => { if (!paper) before = root.dataset.theme; paper = true; setTheme("light"); });
   addEventListener("afterprint", () => { paper = false; setTheme(before); });
   function chart(element, build) {
     const config = { displaylogo: false, responsive: true, doubleClick: false, scrollZoom: false, showTips: false, displayModeBar: false };
@@ -209,5 +211,5 @@ const arb = (() => {
     return () => { page = 0; draw(); };
   }
 
-  return { data, colour, fixed, signed, compact, utc, span, plain, rows, node, candles, line, axis, chart, table, narrow, touch, setTheme };
+  return { data, colour, fixed, signed, compact, utc, stamp, span, plain, rows, node, candles, line, axis, chart, table, narrow, touch, setTheme };
 })();

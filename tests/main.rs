@@ -14,4 +14,6 @@ mod golden;
 mod indicators;
 mod klines;
 mod naive;
+#[cfg(feature = "report")]
+mod report;
 mod support;

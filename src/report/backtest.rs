@@ -223,7 +223,8 @@ impl BacktestReport {
         }
         if self.seen.dropped > 0 {
             let dropped = show::grouped(self.seen.dropped);
-            warnings.push(format!("{dropped} records were not used: seen before, or out of order."));
+            warnings
+                .push(format!("{dropped} records were not used: seen before, or out of order."));
         }
         warnings
     }
@@ -368,10 +369,17 @@ impl BacktestReport {
             card(
                 "Final equity",
                 summary.final_equity.map_or(show::NONE.to_owned(), show::money),
-                gained.zip(start).map_or(String::new(), |(gained, start)| gained_note(gained, start)),
+                gained
+                    .zip(start)
+                    .map_or(String::new(), |(gained, start)| gained_note(gained, start)),
                 tone(gained.map(|gained| gained.to_f64_lossy())),
             ),
-            card("Max drawdown", show::percent(summary.max_drawdown_ratio), "of the peak".into(), ""),
+            card(
+                "Max drawdown",
+                show::percent(summary.max_drawdown_ratio),
+                "of the peak".into(),
+                "",
+            ),
             card(
                 "Closed trades",
                 show::grouped(summary.trades),
@@ -379,7 +387,12 @@ impl BacktestReport {
                 "",
             ),
             card("Win rate", show::percent(summary.win_rate), format!("{} won", all.wins), ""),
-            card("Profit factor", show::plain(summary.profit_factor), "gains ÷ losses, net".into(), ""),
+            card(
+                "Profit factor",
+                show::plain(summary.profit_factor),
+                "gains ÷ losses, net".into(),
+                "",
+            ),
             card(
                 "Sharpe",
                 show::plain(summary.sharpe),
@@ -399,7 +412,11 @@ fn gained_note(gained: Money, start: Money) -> String {
 }
 
 fn mean_note(all: &Tally) -> String {
-    if all.trades == 0 { String::new() } else { format!("{} a trade", show::signed(Some(all.mean_r()))) }
+    if all.trades == 0 {
+        String::new()
+    } else {
+        format!("{} a trade", show::signed(Some(all.mean_r())))
+    }
 }
 
 fn r_note(closed: &[&TradeNote]) -> Option<String> {

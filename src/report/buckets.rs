@@ -8,8 +8,8 @@
 use arb_core::time::{DAY, HOUR, MINUTE, SECOND};
 use arb_core::{Price, Timestamp};
 
-/// Lengths of a bucket in nanoseconds; each divides the next.
-const STEPS: [i64; 13] = [
+/// Lengths of a bucket in nanoseconds; each divides the next. Beyond the last it doubles.
+const STEPS: [i64; 11] = [
     FINEST,
     30 * SECOND,
     MINUTE,
@@ -21,8 +21,6 @@ const STEPS: [i64; 13] = [
     4 * HOUR,
     12 * HOUR,
     DAY,
-    10 * DAY,
-    100 * DAY,
 ];
 
 /// The finest step: that of the decision grid.
@@ -38,26 +36,27 @@ pub(super) trait Condense: Copy {
 #[derive(Clone, Debug)]
 pub(super) struct Buckets<T> {
     cap: usize,
-    rung: usize,
+    /// Length of a bucket, nanoseconds.
+    step: i64,
     /// Number of the first bucket, counted from the epoch.
     first: i64,
     items: Vec<Option<T>>,
 }
 
 impl<T: Condense> Buckets<T> {
-    /// Room for `cap` buckets.
+    /// Room for `cap` buckets, two at least.
     pub(super) const fn new(cap: usize) -> Self {
-        Self { cap, rung: 0, first: 0, items: Vec::new() }
+        Self { cap, step: FINEST, first: 0, items: Vec::new() }
     }
 
     /// Length of a bucket, nanoseconds.
-    pub(super) fn step(&self) -> i64 {
-        STEPS.get(self.rung).copied().unwrap_or(100 * DAY)
+    pub(super) const fn step(&self) -> i64 {
+        self.step
     }
 
     /// Start of the first bucket.
-    pub(super) fn start(&self) -> Timestamp {
-        Timestamp::from_nanos(self.first * self.step())
+    pub(super) const fn start(&self) -> Timestamp {
+        Timestamp::from_nanos(self.first * self.step)
     }
 
     /// The buckets in order; none where nothing was added.
@@ -68,10 +67,10 @@ impl<T: Condense> Buckets<T> {
     /// Adds a value at a time that does not go back.
     pub(super) fn add(&mut self, at: Timestamp, value: T) {
         if self.items.is_empty() {
-            self.first = at.as_nanos().div_euclid(self.step());
+            self.first = at.as_nanos().div_euclid(self.step);
         }
         let mut index = self.index(at);
-        while index >= self.cap && self.rung + 1 < STEPS.len() {
+        while index >= self.cap {
             self.coarsen();
             index = self.index(at);
         }
@@ -86,13 +85,13 @@ impl<T: Condense> Buckets<T> {
     }
 
     fn index(&self, at: Timestamp) -> usize {
-        usize::try_from(at.as_nanos().div_euclid(self.step()) - self.first).unwrap_or(0)
+        usize::try_from(at.as_nanos().div_euclid(self.step) - self.first).unwrap_or(0)
     }
 
     fn coarsen(&mut self) {
-        let fine = self.step();
-        self.rung += 1;
-        let factor = self.step() / fine;
+        let coarser = STEPS.into_iter().find(|step| *step > self.step).unwrap_or(self.step * 2);
+        let factor = coarser / self.step;
+        self.step = coarser;
         let old = std::mem::take(&mut self.items);
         let old_first = self.first;
         self.first = old_first.div_euclid(factor);
@@ -219,10 +218,12 @@ mod tests {
             let buckets = filled(cap, &values);
             prop_assert!(buckets.items().len() <= cap);
             let kept = buckets.items().iter().flatten();
+            let near = |a: f64, b: f64| (a - b).abs() < 1e-12;
             let low = kept.clone().map(|e| e.low).fold(f64::INFINITY, f64::min);
             let high = kept.map(|e| e.high).fold(f64::NEG_INFINITY, f64::max);
-            prop_assert_eq!(low, values.iter().map(|v| v.1).fold(f64::INFINITY, f64::min));
-            prop_assert_eq!(high, values.iter().map(|v| v.1).fold(f64::NEG_INFINITY, f64::max));
+            let added = values.iter().map(|value| value.1);
+            prop_assert!(near(low, added.clone().fold(f64::INFINITY, f64::min)));
+            prop_assert!(near(high, added.fold(f64::NEG_INFINITY, f64::max)));
         }
 
         #[test]
@@ -234,7 +235,8 @@ mod tests {
             let mut direct: Vec<Option<Extremes>> = vec![None; buckets.items().len()];
             for (gap, value) in &values {
                 at += gap * SECOND;
-                let index = (at.div_euclid(buckets.step()) - buckets.first) as usize;
+                let number = at.div_euclid(buckets.step()) - buckets.first;
+                let index = usize::try_from(number).unwrap();
                 match &mut direct[index] {
                     Some(bucket) => bucket.add(Extremes::of(*value)),
                     empty => *empty = Some(Extremes::of(*value)),

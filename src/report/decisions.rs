@@ -42,8 +42,7 @@ impl Decisions {
 
     pub(super) fn add(&mut self, signal: &Signal) {
         let name = signal.decision.reason.kind();
-        let kind =
-            self.kinds.entry(name).or_insert(Kind { seen: 0, stride: 1, kept: Vec::new() });
+        let kind = self.kinds.entry(name).or_insert(Kind { seen: 0, stride: 1, kept: Vec::new() });
         if kind.seen.is_multiple_of(kind.stride) {
             kind.kept.push((self.told, kind.seen, signal.clone()));
             self.kept += 1;
@@ -138,7 +137,10 @@ mod tests {
         assert!(kept.windows(2).all(|pair| pair[0].decision.time < pair[1].decision.time));
         assert!(kept.last().unwrap().decision.time > Timestamp::from_millis(9_000));
         let counts = decisions.counts();
-        assert_eq!((counts[0].kind, counts[0].seen, counts[0].stride), ("no_direction", 9_980, 128));
+        assert_eq!(
+            (counts[0].kind, counts[0].seen, counts[0].stride),
+            ("no_direction", 9_980, 128)
+        );
         assert_eq!((counts[1].kind, counts[1].seen, counts[1].stride), ("entry", 20, 1));
     }
 }
