@@ -35,6 +35,7 @@ mod buckets;
 mod collect;
 mod data;
 mod decisions;
+mod figures;
 mod groups;
 mod page;
 mod script;

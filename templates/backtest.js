@@ -107,7 +107,7 @@
   function decisionTraces(mine) {
     const part = ([shape, points]) => `${plain(data.decisions.shapes[shape].name)} ${compact(points)}/${compact(data.decisions.shapes[shape].max)}`;
     const parts = (d) => d.factors.map(part).map((text, at) => (at % 3 === 2 ? `${text}<br>` : `${text}  `)).join("");
-    const text = (d) => `<b>${d.fired ? "entry" : "no entry"}: ${plain(d.reason)}</b><br>${utc(d.time_ms).slice(11)} ${side(d.side)} ${d.tier}, score ${fixed(d.score, 1)}<br>${parts(d)}`;
+    const text = (d) => `<b>${d.fired ? "entry" : `no entry: ${plain(d.reason)}`}</b><br>${utc(d.time_ms).slice(11)} ${side(d.side)} ${d.tier}, score ${fixed(d.score, 1)}<br>${parts(d)}`;
     const marks = (list, symbolName, name, size) => ({
       type: "scatter", mode: "markers", yaxis: "y4", x: list.map((d) => stamp(d.time_ms)), y: list.map((d) => d.score), text: list.map(text), hovertemplate: "%{text}<extra></extra>",
       marker: { symbol: symbolName, size, color: colour(name), line: { width: name === "score" ? 1.5 : 0, color: colour("panel") } },

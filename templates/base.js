@@ -140,7 +140,7 @@ const arb = (() => {
         hoverlabel: { bgcolor: colour("panel"), bordercolor: colour("line"), font: { color: colour("text"), size: 12 }, align: "left" },
         dragmode: touch.matches ? false : "zoom",
       };
-      if (paper) Object.assign(base, { width: 700, autosize: false });
+      if (paper) Object.assign(base, { width: 690, height: Math.min(element.clientHeight, 900), autosize: false });
       return Plotly.react(element, traces, { ...base, ...layout }, config);
     };
     listeners.push(draw);

@@ -4,13 +4,13 @@
 
 use std::io;
 
-use arb_core::stats::Summary;
-use arb_core::{ENGINE_VERSION, Engine, EngineConfig, InputName, Money, RuleOff, TradeNote};
+use arb_core::{ENGINE_VERSION, Engine, EngineConfig, InputName, RuleOff, TradeNote};
 use askama::Template;
 
 use super::collect::BacktestCollector;
 use super::data::{Data, HOLES, TRADES};
-use super::groups::{Group, Tally, distribution, groups, median_r};
+use super::figures::{Card, GroupTable, cards, r_note, table};
+use super::groups::{distribution, groups};
 use super::page::{Page, script_json};
 use super::show;
 
@@ -26,38 +26,12 @@ pub struct BacktestReport {
     rules_off: Vec<RuleOff>,
 }
 
-/// A key figure.
-struct Card {
-    label: &'static str,
-    value: String,
-    note: String,
-    tone: &'static str,
-}
-
 /// A market input and in what share of the decisions it was there.
 struct InputRow {
     name: &'static str,
     percent: String,
     width: String,
     state: &'static str,
-}
-
-/// A row of a table of tallies, ready to be read.
-struct GroupRow {
-    name: String,
-    trades: String,
-    win_rate: String,
-    total_r: String,
-    tone: &'static str,
-    mean_r: String,
-    net: String,
-    fees: String,
-}
-
-struct GroupTable {
-    title: &'static str,
-    by: &'static str,
-    rows: Vec<GroupRow>,
 }
 
 struct ReasonRow {
@@ -145,7 +119,7 @@ impl BacktestReport {
             engine_version: ENGINE_VERSION,
             config_hash: hash.to_owned(),
             short_hash: hash.get(..12).unwrap_or(hash).to_owned(),
-            cards: self.cards(&closed),
+            cards: cards(seen, &closed),
             warnings: self.warnings(),
             inputs: self.inputs(),
             inputs_note: self.inputs_note(),
@@ -352,103 +326,4 @@ impl BacktestReport {
         };
         texts.iter().map(file).collect()
     }
-
-    fn cards(&self, closed: &[&TradeNote]) -> Vec<Card> {
-        let seen = &self.seen;
-        let summary = Summary::new(seen.trades.values(), &seen.curve);
-        let fees: Money = seen.trades.values().map(|trade| trade.fee).sum();
-        let mut all = Tally::default();
-        closed.iter().for_each(|trade| all.add(trade));
-        let start = self.config().map(|config| config.account.initial_balance);
-        let gained = summary.final_equity.zip(start).map(|(end, start)| end - start);
-        let tone = |value: Option<f64>| tone(value.unwrap_or_default());
-        let card = |label, value, note: String, tone| Card { label, value, note, tone };
-        let open = seen.trades.len() - closed.len();
-        vec![
-            card("Total R", show::signed(summary.total_r), mean_note(&all), tone(summary.total_r)),
-            card(
-                "Final equity",
-                summary.final_equity.map_or(show::NONE.to_owned(), show::money),
-                gained
-                    .zip(start)
-                    .map_or(String::new(), |(gained, start)| gained_note(gained, start)),
-                tone(gained.map(|gained| gained.to_f64_lossy())),
-            ),
-            card(
-                "Max drawdown",
-                show::percent(summary.max_drawdown_ratio),
-                "of the peak".into(),
-                "",
-            ),
-            card(
-                "Closed trades",
-                show::grouped(summary.trades),
-                if open > 0 { format!("{open} open at the end") } else { String::new() },
-                "",
-            ),
-            card("Win rate", show::percent(summary.win_rate), format!("{} won", all.wins), ""),
-            card(
-                "Profit factor",
-                show::plain(summary.profit_factor),
-                "gains ÷ losses, net".into(),
-                "",
-            ),
-            card(
-                "Sharpe",
-                show::plain(summary.sharpe),
-                summary.sharpe.map_or("needs 30 days", |_| "daily, annualised").to_owned(),
-                "",
-            ),
-            card("Fees", show::money(fees), "quote currency".into(), ""),
-            card("Funding", show::money(seen.funding), "positive was paid".into(), ""),
-        ]
-    }
-}
-
-fn gained_note(gained: Money, start: Money) -> String {
-    let ratio = gained.to_f64_lossy() / start.to_f64_lossy();
-    let percent = format!("{:+.1} %", ratio * 100.0).replace('-', "−");
-    format!("{}, {percent}", show::signed_money(gained))
-}
-
-fn mean_note(all: &Tally) -> String {
-    if all.trades == 0 {
-        String::new()
-    } else {
-        format!("{} a trade", show::signed(Some(all.mean_r())))
-    }
-}
-
-fn r_note(closed: &[&TradeNote]) -> Option<String> {
-    let mut all = Tally::default();
-    closed.iter().for_each(|trade| all.add(trade));
-    median_r(closed).map(|median| {
-        let (mean, median) = (show::signed(Some(all.mean_r())), show::signed(Some(median)));
-        format!("{} closed trades, mean {mean} R, median {median} R", show::grouped(all.trades))
-    })
-}
-
-/// The class of a figure whose sign matters.
-fn tone(value: f64) -> &'static str {
-    if value > 0.0 {
-        "gain"
-    } else if value < 0.0 {
-        "loss"
-    } else {
-        ""
-    }
-}
-
-fn table(group: Group) -> GroupTable {
-    let row = |(name, tally): (String, Tally)| GroupRow {
-        name,
-        trades: show::grouped(tally.trades),
-        win_rate: show::percent(Some(tally.win_rate())),
-        total_r: show::signed(Some(tally.total_r)),
-        tone: tone(tally.total_r),
-        mean_r: show::signed(Some(tally.mean_r())),
-        net: show::signed_money(tally.net),
-        fees: show::money(tally.fees),
-    };
-    GroupTable { title: group.title, by: group.by, rows: group.rows.into_iter().map(row).collect() }
 }

@@ -225,7 +225,7 @@ const checks = {
     const [theme, width] = await page.evaluate(() => [document.documentElement.dataset.theme, document.querySelector("#market .main-svg").clientWidth]);
     assert.equal(theme, "light");
     assert.ok(width <= 720, `${width}`);
-    await page.emulateMedia({ media: "screen" });
+    await page.emulateMedia({ media: null });
     await page.evaluate(() => dispatchEvent(new Event("afterprint")));
     await page.pdf({ path: path.join(shots, "print.pdf"), format: "A4", margin: { top: "1cm", bottom: "1cm", left: "1cm", right: "1cm" } });
     assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), "dark", "and comes back");
