@@ -16,4 +16,6 @@ mod indicators;
 mod klines;
 mod naive;
 mod parity;
+#[cfg(feature = "report")]
+mod report;
 mod support;

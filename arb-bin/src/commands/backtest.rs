@@ -2,6 +2,7 @@
 
 mod brackets;
 mod json;
+mod report;
 mod summary;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use arb::record::JournalWriter;
+use arb::report::{BacktestCollector, BacktestReport};
 use arb::tape::{SourceKind, TapeOptions, TapeStats};
 use arb::{
     Backtest, Decimal, EngineConfig, Event, EventKind, FillModel, Money, Observer, Output, Price,
@@ -92,6 +94,9 @@ pub(crate) struct Args {
     /// Write the result as JSON; `-` is stdout, and the summary goes to stderr
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write a report to open in a browser, one HTML file that works offline
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
     /// Write every event and output, for `arb replay`
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
@@ -123,6 +128,7 @@ pub(crate) struct Outcome {
     trades_read: u64,
     inputs_present: Vec<(arb::InputName, f64)>,
     rules_off: Vec<arb::RuleOff>,
+    report: Option<BacktestReport>,
 }
 
 /// How many decisions were told, and whether they are kept: without a JSON result nobody reads
@@ -153,6 +159,7 @@ struct Watch {
     decisions: Decisions,
     recorder: Recorder,
     journal: Option<JournalWriter<BufWriter<File>>>,
+    page: Option<BacktestCollector>,
     first: Option<Timestamp>,
     last: Option<Timestamp>,
     config_hash: String,
@@ -166,6 +173,9 @@ impl Observer for Watch {
         }
         if let Some(journal) = &mut self.journal {
             journal.event(event);
+        }
+        if let Some(page) = &mut self.page {
+            page.event(event);
         }
     }
 
@@ -182,10 +192,16 @@ impl Observer for Watch {
         if let Some(journal) = &mut self.journal {
             journal.output(output);
         }
+        if let Some(page) = &mut self.page {
+            page.output(output);
+        }
     }
 
     fn tick(&mut self, engine: &arb::Engine, at: Timestamp) {
         self.recorder.tick(engine, at);
+        if let Some(page) = &mut self.page {
+            page.tick(engine, at);
+        }
     }
 }
 
@@ -197,7 +213,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     files.add(SourceKind::Funding, &args.funding)?;
     files.add(SourceKind::Metrics, &args.metrics)?;
     files.add(SourceKind::PremiumKlines, &args.premium_klines)?;
-    let outcome = backtest(args, &files, config(args, &files)?)?;
+    let config = config(args, &files)?;
+    args.out.as_deref().map(report::check).transpose()?;
+    let outcome = backtest(args, &files, config)?;
     let json_on_stdout = args.json.as_ref().is_some_and(|path| path.as_os_str() == "-");
     if json_on_stdout {
         eprint!("{}", summary::text(&outcome, Style::of(&std::io::stderr())));
@@ -206,6 +224,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     if let Some(path) = &args.json {
         write_json(&outcome, path)?;
+    }
+    if let (Some(path), Some(page)) = (&args.out, &outcome.report) {
+        report::write(page, path)?;
+        let line = format!("report  {}", path.display());
+        if json_on_stdout { eprintln!("{line}") } else { println!("{line}") }
     }
     Ok(())
 }
@@ -256,6 +279,7 @@ fn config(args: &Args, files: &Files) -> Result<EngineConfig> {
 fn backtest(args: &Args, files: &Files, config: EngineConfig) -> Result<Outcome> {
     let mut watch = Watch::default();
     watch.decisions.kept = args.json.is_some();
+    watch.page = args.out.as_ref().map(|_| BacktestCollector::new());
     if let Some(path) = &args.journal {
         let file = File::create(path).with_context(|| path.display().to_string())?;
         watch.journal = Some(JournalWriter::new(BufWriter::with_capacity(1 << 18, file))?);
@@ -286,5 +310,6 @@ fn backtest(args: &Args, files: &Files, config: EngineConfig) -> Result<Outcome>
         trades_read: test.trades_read(),
         inputs_present: test.engine().inputs_present(),
         rules_off: test.engine().rules_off(),
+        report: watch.page.map(|page| page.report(test.engine())),
     })
 }
