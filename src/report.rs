@@ -11,7 +11,7 @@
 //! ```
 //! use arb::generator::{GeneratorConfig, TapeGenerator};
 //! use arb::report::BacktestCollector;
-//! use arb::{Backtest, EngineConfig, Instrument, InstrumentConfig, PaperConfig, Registry};
+//! use arb::{Backtest, EngineConfig, Instrument, InstrumentConfig, Registry};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let spec = Instrument::perpetual("BTCUSDT", "0.1".parse()?, "0.001".parse()?);
@@ -20,7 +20,7 @@
 //!     .with_strategy("v52_8signals", strategy)?;
 //!
 //! let mut seen = BacktestCollector::new();
-//! let mut test = Backtest::new(config, PaperConfig::default(), Registry::builtin(), &mut seen)?;
+//! let mut test = Backtest::new(config, Registry::builtin(), &mut seen)?;
 //! for trade in TapeGenerator::new(GeneratorConfig::btcusdt(1)).take(20_000) {
 //!     test.on_trade(&trade, &mut seen);
 //! }

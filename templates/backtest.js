@@ -153,7 +153,7 @@
     const left = arb.narrow() ? 48 : 64;
     const names = [`Equity, quote currency`, "Drawdown, %", `Price, ${plain(symbol(instrument))}`, "Score of decisions", "CVD 30 min, base units", "CVD 4 h", "CVD since 00:00 UTC"];
     const out = {
-      margin: { l: left, r: 12, t: 4, b: 44 }, hovermode: arb.touch.matches ? "closest" : "x unified", hoversubplots: "axis", hoverdistance: 12,
+      margin: { l: left, r: 12, t: 4, b: 44 }, hovermode: arb.touch.matches ? "closest" : "x unified", hoversubplots: "axis", hoverdistance: arb.touch.matches ? 40 : 12,
       xaxis: arb.axis({ type: "date", range: view.map(stamp), anchor: axisName(panes.length - 1), showspikes: true, spikemode: "across", spikethickness: 1, spikedash: "solid", spikecolor: colour("dim"), spikesnap: "cursor", rangeslider: { visible: false }, unifiedhovertitle: { text: "%{x|%Y-%m-%d %H:%M:%S}" }, fixedrange: arb.touch.matches, hoverformat: "%Y-%m-%d %H:%M:%S" }),
       annotations: names.map((text, at) => ({ text, x: 0, xref: "paper", xanchor: "left", y: domains[at][1], yref: "paper", yanchor: "bottom", showarrow: false, font: { size: 11, color: colour("muted") } })),
       shapes: holes.filter((hole) => hole.instrument === instrument && hole.end_ms >= view[0] && hole.start_ms <= view[1]).sort((a, b) => b.end_ms - b.start_ms - (a.end_ms - a.start_ms)).slice(0, 150)

@@ -2,7 +2,7 @@
 
 use arb::generator::{GeneratorConfig, TapeGenerator};
 use arb::report::BacktestCollector;
-use arb::{Backtest, EngineConfig, Record, Registry};
+use arb::{Backtest, EngineConfig, Record, Registry, Timestamp, Trade};
 use serde_json::Value;
 
 use crate::support::with_strategy;
@@ -104,6 +104,32 @@ fn the_deepest_drawdown_is_drawn() {
     assert!(deepest < 0.0);
     let card = format!("{:.1} %", -deepest * 100.0);
     assert!(html.contains(&format!("Max drawdown</dt><dd class=\"figure \">{card}")), "{card}");
+}
+
+#[test]
+fn a_page_stays_small_however_long_the_tape() {
+    let mut config = config();
+    config.record = Record::All;
+    let (mut seen, registry) = (BacktestCollector::new(), Registry::builtin());
+    let mut test = Backtest::new(config, PaperConfig::default(), registry, &mut seen).unwrap();
+    let minutes = 30 * 24 * 60;
+    for (minute, trade) in
+        (0..minutes).zip(TapeGenerator::new(GeneratorConfig::btcusdt(7)).step_by(10))
+    {
+        let ts = Timestamp::from_millis(1_717_200_000_000 + minute * 60_000);
+        test.on_trade(&Trade { id: minute.unsigned_abs() + 1, ts, ..trade }, &mut seen);
+    }
+    test.finish(&mut seen);
+    let mut html = Vec::new();
+    seen.report(test.engine()).write_to(&mut html).unwrap();
+    let html = String::from_utf8(html).unwrap();
+    assert!(html.contains("172,7"), "every decision is counted");
+    let data = data(&html);
+    let length = |of: &Value| of.as_array().unwrap().len();
+    assert!(length(&data["decisions"]["reason"]) <= 10_000);
+    assert_eq!(data["instruments"][0]["price"]["step_ms"], 300_000);
+    assert!(length(&data["instruments"][0]["price"]["open"]) <= 8_641);
+    assert!(own(&html).len() < 6_000_000, "{}", own(&html).len());
 }
 
 #[test]
