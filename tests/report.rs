@@ -111,7 +111,7 @@ fn a_page_stays_small_however_long_the_tape() {
     let mut config = config();
     config.record = Record::All;
     let (mut seen, registry) = (BacktestCollector::new(), Registry::builtin());
-    let mut test = Backtest::new(config, PaperConfig::default(), registry, &mut seen).unwrap();
+    let mut test = Backtest::new(config, registry, &mut seen).unwrap();
     let minutes = 30 * 24 * 60;
     for (minute, trade) in
         (0..minutes).zip(TapeGenerator::new(GeneratorConfig::btcusdt(7)).step_by(10))
