@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{backtest, bench, indicators, replay, strategies, tape};
+use crate::commands::{backtest, bench, indicators, replay, strategies, sweep, tape};
 
 /// Back-tests order-flow strategies on recorded Binance trades, exactly.
 #[derive(Debug, Parser)]
@@ -31,6 +31,8 @@ enum Command {
     /// List, check and explain strategies
     #[command(subcommand)]
     Strategies(strategies::Command),
+    /// Search a strategy's parameters with walk-forward folds, and say how much of it is luck
+    Sweep(Box<sweep::Args>),
     /// Generate recorded trades
     #[command(subcommand)]
     Tape(tape::Command),
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Indicators(args) => indicators::run(&args),
         Command::Strategies(command) => strategies::run(&command),
+        Command::Sweep(args) => sweep::run(&args),
         Command::Tape(command) => tape::run(&command),
         Command::Bench(args) => bench::run(&args),
     };

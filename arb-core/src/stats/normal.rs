@@ -35,6 +35,7 @@ pub fn normal_quantile(p: f64) -> Option<f64> {
 /// Numerator and denominator of a rational function, highest power first.
 type Rational = [[f64; 8]; 2];
 
+#[expect(clippy::excessive_precision, reason = "as the source prints them")]
 const CENTRE: Rational = [
     [
         2.509_080_928_730_122_672_7e3,
@@ -58,6 +59,7 @@ const CENTRE: Rational = [
     ],
 ];
 
+#[expect(clippy::excessive_precision, reason = "as the source prints them")]
 const NEAR_TAIL: Rational = [
     [
         7.745_450_142_783_414_076_40e-4,
@@ -81,6 +83,7 @@ const NEAR_TAIL: Rational = [
     ],
 ];
 
+#[expect(clippy::excessive_precision, reason = "as the source prints them")]
 const FAR_TAIL: Rational = [
     [
         2.010_334_399_292_288_132_65e-7,
