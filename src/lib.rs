@@ -28,6 +28,7 @@
 pub mod record;
 #[cfg(feature = "report")]
 pub mod report;
+pub mod sweep;
 
 pub use arb_core::{
     AccountConfig, Approved, AuthError, BAR, Backfill, Backtest, Book, Booked, Bracket, Budget,

@@ -8,6 +8,7 @@ pub(crate) mod indicators;
 pub(crate) mod parity;
 pub(crate) mod replay;
 pub(crate) mod strategies;
+pub(crate) mod sweep;
 pub(crate) mod tape;
 
 /// Flags that contradict each other or name nothing: exit code 2.

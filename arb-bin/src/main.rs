@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    backtest, bench, carry, funding, indicators, parity, replay, strategies, tape,
+    backtest, bench, carry, funding, indicators, parity, replay, strategies, sweep, tape,
 };
 
 /// Back-tests order-flow strategies on recorded Binance trades, exactly.
@@ -41,6 +41,8 @@ enum Command {
     /// List, check and explain strategies
     #[command(subcommand)]
     Strategies(strategies::Command),
+    /// Search a strategy's parameters with walk-forward folds, and say how much of it is luck
+    Sweep(Box<sweep::Args>),
     /// Generate recorded trades
     #[command(subcommand)]
     Tape(tape::Command),
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
         Command::Funding(command) => funding::run(&command),
         Command::Indicators(args) => indicators::run(&args),
         Command::Strategies(command) => strategies::run(&command),
+        Command::Sweep(args) => sweep::run(&args),
         Command::Tape(command) => tape::run(&command),
         Command::Bench(args) => bench::run(&args),
     };

@@ -137,6 +137,11 @@ impl Files {
         Ok(infer_steps(path, INFER_ROWS)?)
     }
 
+    /// The files, for who reads them again.
+    pub(crate) fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
     /// Reads everything in order; a progress bar shows how far.
     pub(crate) fn read(
         &self,

@@ -3,16 +3,19 @@
 //! Invariant: a statistic without enough data is absent, never zero. Ratios are fractions.
 
 mod carry;
+mod deflated_sharpe;
 mod funding;
+mod normal;
 
 use rust_decimal::prelude::ToPrimitive as _;
 use serde::Serialize;
 
 pub use self::carry::CarrySummary;
+pub use self::deflated_sharpe::{DeflatedSharpe, Moments, expected_max_sharpe};
 pub use self::funding::{
     DatedRate, FundingHole, FundingOrderError, FundingStats, FundingTotals, IntervalChange,
 };
-
+pub use self::normal::{normal_cdf, normal_quantile};
 use crate::num::Money;
 use crate::output::TradeNote;
 use crate::time::{DAY, Timestamp};

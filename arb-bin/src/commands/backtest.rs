@@ -1,5 +1,6 @@
 //! `arb backtest`: strategies over recorded trades.
 
+mod args;
 mod brackets;
 mod json;
 mod report;
@@ -13,81 +14,24 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use arb::record::JournalWriter;
 use arb::report::{BacktestCollector, BacktestReport};
-use arb::tape::{SourceKind, TapeOptions, TapeStats};
+use arb::tape::TapeStats;
 use arb::{
-    Backtest, Decimal, EngineConfig, Event, EventKind, FillModel, Money, Observer, Output, Price,
-    Qty, Record, Recorder, Registry, Timestamp,
+    Backtest, EngineConfig, Event, EventKind, Observer, Output, Record, Recorder, Registry,
+    Timestamp,
 };
 
-use super::{strategies, usage};
-use crate::market_data::{Files, NamedFile, Steps, gaps, instant};
+pub(crate) use self::args::{RunArgs, bps};
+use super::strategies;
+use crate::market_data::Files;
 use crate::terminal::Style;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Files of trades (.csv, .zip, .gz); SYMBOL=FILE for several instruments
-    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
-    trades: Vec<NamedFile>,
-    /// The venue's symbol
-    #[arg(long)]
-    symbol: Option<String>,
+    #[command(flatten)]
+    run: RunArgs,
     /// Strategy files, or names that come with the engine
     #[arg(long, required = true, num_args = 1.., value_name = "FILE|NAME")]
     strategy: Vec<String>,
-    /// Settled funding rates
-    #[arg(long, num_args = 1.., value_name = "FILE")]
-    funding: Vec<NamedFile>,
-    /// Open interest and long/short ratios
-    #[arg(long, num_args = 1.., value_name = "FILE")]
-    metrics: Vec<NamedFile>,
-    /// Premium-index klines, for the running funding rate
-    #[arg(long, num_args = 1.., value_name = "FILE")]
-    premium_klines: Vec<NamedFile>,
-    /// First instant: 2024-08-08, RFC 3339 or epoch ms
-    #[arg(long, value_parser = instant)]
-    from: Option<Timestamp>,
-    /// First instant after the period
-    #[arg(long, value_parser = instant)]
-    to: Option<Timestamp>,
-    /// Go on over missing trades; windows over them give no entry
-    #[arg(long)]
-    accept_gaps: bool,
-    /// When a resting target fills: by a trade through it, or by a queue model
-    #[arg(long, value_enum, default_value_t = Fill::Through)]
-    fill: Fill,
-    /// Fee of a maker fill, basis points
-    #[arg(long, default_value = "2", value_parser = bps)]
-    maker_bps: Decimal,
-    /// Fee of a taker fill, basis points
-    #[arg(long, default_value = "5", value_parser = bps)]
-    taker_bps: Decimal,
-    /// Spread where there is no book, basis points
-    #[arg(long, default_value = "1", value_parser = bps)]
-    spread_bps: Decimal,
-    /// Slippage of a market order, basis points
-    #[arg(long, default_value = "1", value_parser = bps)]
-    slippage_bps: Decimal,
-    /// From a decision to its effect, ms
-    #[arg(long, default_value_t = 250)]
-    latency_ms: u32,
-    /// Inputs that strategies must not see, such as open_interest,funding_rate
-    #[arg(long, value_delimiter = ',', value_name = "INPUT")]
-    mask_inputs: Vec<String>,
-    /// Balance at the start, quote currency
-    #[arg(long, default_value = "10000")]
-    balance: Money,
-    /// Smallest price step; else known or inferred from the trades
-    #[arg(long)]
-    tick_size: Option<Price>,
-    /// Smallest quantity step; else known or inferred from the trades
-    #[arg(long)]
-    lot_size: Option<Qty>,
-    /// Smallest notional of an order, quote currency; 5 unless told
-    #[arg(long)]
-    min_notional: Option<Money>,
-    /// Maintenance-margin tiers, as /fapi/v1/leverageBracket answers
-    #[arg(long, value_name = "FILE")]
-    brackets: Option<PathBuf>,
     /// Record every decision, not only those with a tier
     #[arg(long)]
     all_decisions: bool,
@@ -100,18 +44,6 @@ pub(crate) struct Args {
     /// Write every event and output, for `arb replay`
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Fill {
-    Through,
-    Queue,
-}
-
-pub(super) fn bps(text: &str) -> Result<Decimal, String> {
-    let value = Decimal::from_str_exact(text).map_err(|e| e.to_string())?;
-    let legal = value >= Decimal::ZERO && value <= Decimal::from(1_000);
-    if legal { Ok(value) } else { Err("0 to 1000 basis points are allowed".to_owned()) }
 }
 
 /// What a run gave.
@@ -206,13 +138,7 @@ impl Observer for Watch {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    if args.from.zip(args.to).is_some_and(|(from, to)| from >= to) {
-        return usage("--from must be before --to");
-    }
-    let mut files = Files::new(args.symbol.as_deref(), &args.trades)?;
-    files.add(SourceKind::Funding, &args.funding)?;
-    files.add(SourceKind::Metrics, &args.metrics)?;
-    files.add(SourceKind::PremiumKlines, &args.premium_klines)?;
+    let files = args.run.files()?;
     let config = config(args, &files)?;
     args.out.as_deref().map(report::check).transpose()?;
     let outcome = backtest(args, &files, config)?;
@@ -247,26 +173,7 @@ fn write_json(outcome: &Outcome, path: &std::path::Path) -> Result<()> {
 }
 
 fn config(args: &Args, files: &Files) -> Result<EngineConfig> {
-    let ratio = |bps: Decimal| bps / Decimal::from(10_000);
-    let brackets = args.brackets.as_deref().map(brackets::read).transpose()?.unwrap_or_default();
-    let steps = Steps {
-        tick_size: args.tick_size,
-        lot_size: args.lot_size,
-        min_notional: args.min_notional,
-        spread_bps: args.spread_bps,
-        brackets,
-    };
-    let mut config = EngineConfig::new(files.instruments(&steps)?);
-    config.account.initial_balance = args.balance;
-    config.account.maker_fee = ratio(args.maker_bps);
-    config.account.taker_fee = ratio(args.taker_bps);
-    config.account.slippage = ratio(args.slippage_bps);
-    config.mask_inputs = strategies::input_names(&args.mask_inputs)?;
-    config.paper.latency_ms = args.latency_ms;
-    config.paper.fill = match args.fill {
-        Fill::Through => FillModel::Through,
-        Fill::Queue => FillModel::Queue,
-    };
+    let mut config = args.run.config(files)?;
     config.record = if args.all_decisions { Record::All } else { Record::Tiered };
     for strategy in &args.strategy {
         let (file, text) = strategies::text_of(strategy)?;
@@ -286,8 +193,7 @@ fn backtest(args: &Args, files: &Files, config: EngineConfig) -> Result<Outcome>
     }
     let strategies = config.strategies.len();
     let mut test = Backtest::new(config, Registry::builtin(), &mut watch)?;
-    let options = TapeOptions { gaps: gaps(args.accept_gaps), from: args.from, to: args.to };
-    let tape = files.read(options, |event| {
+    let tape = files.read(args.run.options(), |event| {
         test.on_event(event, &mut watch);
         Ok(())
     })?;
