@@ -2,12 +2,11 @@
 
 mod brackets;
 mod json;
+mod signals;
 mod summary;
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufWriter, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use arb::record::JournalWriter;
@@ -17,8 +16,10 @@ use arb::{
     Qty, Record, Recorder, Registry, Timestamp,
 };
 
+use self::signals::Signals;
 use super::{strategies, usage};
 use crate::market_data::{Files, NamedFile, Steps, gaps, instant};
+use crate::output::{self, OutFile};
 use crate::terminal::Style;
 
 #[derive(Debug, clap::Args)]
@@ -125,11 +126,10 @@ pub(crate) struct Outcome {
     rules_off: Vec<arb::RuleOff>,
 }
 
-/// How many decisions were told, and whether they are kept: without a JSON result nobody reads
-/// them, and memory must not grow with the tape.
+/// How many decisions were told; they themselves are not kept, because memory must not grow with
+/// the tape.
 #[derive(Clone, Debug, Default)]
 struct Decisions {
-    kept: bool,
     told: u64,
     fired: u64,
     /// What stopped the others, by kind of reason.
@@ -152,7 +152,8 @@ impl Decisions {
 struct Watch {
     decisions: Decisions,
     recorder: Recorder,
-    journal: Option<JournalWriter<BufWriter<File>>>,
+    journal: Option<JournalWriter<OutFile>>,
+    signals: Option<Signals>,
     first: Option<Timestamp>,
     last: Option<Timestamp>,
     config_hash: String,
@@ -175,8 +176,10 @@ impl Observer for Watch {
         }
         if let Output::Signal(signal) = output {
             self.decisions.add(signal);
-        }
-        if self.decisions.kept || !matches!(output, Output::Signal(_)) {
+            if let Some(signals) = &mut self.signals {
+                signals.add(signal);
+            }
+        } else {
             self.recorder.output(output);
         }
         if let Some(journal) = &mut self.journal {
@@ -197,30 +200,55 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     files.add(SourceKind::Funding, &args.funding)?;
     files.add(SourceKind::Metrics, &args.metrics)?;
     files.add(SourceKind::PremiumKlines, &args.premium_klines)?;
-    let outcome = backtest(args, &files, config(args, &files)?)?;
-    let json_on_stdout = args.json.as_ref().is_some_and(|path| path.as_os_str() == "-");
-    if json_on_stdout {
-        eprint!("{}", summary::text(&outcome, Style::of(&std::io::stderr())));
+    output::check_distinct(&inputs(args, &files), &outputs(args)?)?;
+    let config = config(args, &files)?;
+    let mut json = args.json.as_deref().map(|path| OutFile::create("--json", path)).transpose()?;
+    let mut watch = watch(args, &files)?;
+    let outcome = backtest(args, &files, config, &mut watch)?;
+    if let (Some(out), Some(signals)) = (&mut json, watch.signals) {
+        json::write(&outcome, signals, out).context("--json")?;
+    }
+    // Nothing takes its name before everything is written.
+    if let Some(journal) = watch.journal {
+        journal.finish().context("--journal")?.commit()?;
+    }
+    let summary_on_stderr = json.as_ref().is_some_and(OutFile::is_stdout);
+    json.map_or(Ok(()), OutFile::commit)?;
+    if summary_on_stderr {
+        output::stderr(summary::text(&outcome, Style::of(&std::io::stderr())))
     } else {
-        print!("{}", summary::text(&outcome, Style::of(&std::io::stdout())));
+        output::stdout(summary::text(&outcome, Style::of(&std::io::stdout())))
     }
-    if let Some(path) = &args.json {
-        write_json(&outcome, path)?;
-    }
-    Ok(())
 }
 
-fn write_json(outcome: &Outcome, path: &std::path::Path) -> Result<()> {
-    let result = json::result(outcome);
-    if path.as_os_str() == "-" {
-        let mut out = std::io::stdout().lock();
-        serde_json::to_writer(&mut out, &result).map_err(std::io::Error::from)?;
-        return Ok(writeln!(out)?);
+/// Every file the run reads, by flag.
+fn inputs<'a>(args: &'a Args, files: &'a Files) -> Vec<output::Named<'a>> {
+    let strategies = args.strategy.iter().filter(|name| Registry::builtin_text(name).is_none());
+    let strategies = strategies.map(|name| ("--strategy", Path::new(name)));
+    let brackets = args.brackets.as_deref().map(|path| ("--brackets", path));
+    files.paths().chain(strategies).chain(brackets).collect()
+}
+
+/// Every file the run writes, by flag.
+fn outputs(args: &Args) -> Result<Vec<output::Named<'_>>> {
+    let json = args.json.as_deref().map(|path| ("--json", path));
+    let journal = args.journal.as_deref().map(|path| ("--journal", path));
+    if journal.is_some_and(|(_, path)| output::is_stdout(path)) {
+        return usage("--journal: a journal is binary; name a file");
     }
-    let file = File::create(path).with_context(|| path.display().to_string())?;
-    let mut out = BufWriter::new(file);
-    serde_json::to_writer_pretty(&mut out, &result)?;
-    Ok(out.flush()?)
+    Ok(json.into_iter().chain(journal).collect())
+}
+
+/// Who looks on, with their files open: a folder that is not there must not cost a run.
+fn watch(args: &Args, files: &Files) -> Result<Watch> {
+    let mut watch = Watch::default();
+    if let Some(path) = &args.json {
+        watch.signals = Some(Signals::new(path, &files.symbols)?);
+    }
+    if let Some(path) = &args.journal {
+        watch.journal = Some(JournalWriter::new(OutFile::create("--journal", path)?)?);
+    }
+    Ok(watch)
 }
 
 fn config(args: &Args, files: &Files) -> Result<EngineConfig> {
@@ -253,35 +281,31 @@ fn config(args: &Args, files: &Files) -> Result<EngineConfig> {
     Ok(config)
 }
 
-fn backtest(args: &Args, files: &Files, config: EngineConfig) -> Result<Outcome> {
-    let mut watch = Watch::default();
-    watch.decisions.kept = args.json.is_some();
-    if let Some(path) = &args.journal {
-        let file = File::create(path).with_context(|| path.display().to_string())?;
-        watch.journal = Some(JournalWriter::new(BufWriter::with_capacity(1 << 18, file))?);
-    }
+fn backtest(
+    args: &Args,
+    files: &Files,
+    config: EngineConfig,
+    watch: &mut Watch,
+) -> Result<Outcome> {
     let strategies = config.strategies.len();
-    let mut test = Backtest::new(config, Registry::builtin(), &mut watch)?;
+    let mut test = Backtest::new(config, Registry::builtin(), watch)?;
     let options = TapeOptions { gaps: gaps(args.accept_gaps), from: args.from, to: args.to };
     let tape = files.read(options, |event| {
-        test.on_event(event, &mut watch);
+        test.on_event(event, watch);
         Ok(())
     })?;
-    test.finish(&mut watch);
+    test.finish(watch);
     if test.trades_read() == 0 {
         anyhow::bail!("{}: no trades between --from and --to", files.symbols.join(","));
-    }
-    if let Some(journal) = watch.journal.take() {
-        journal.finish().context("the journal")?;
     }
     Ok(Outcome {
         symbols: files.symbols.clone(),
         strategies,
-        config_hash: watch.config_hash,
+        config_hash: std::mem::take(&mut watch.config_hash),
         first: watch.first,
         last: watch.last,
-        recorder: watch.recorder,
-        decisions: watch.decisions,
+        recorder: std::mem::take(&mut watch.recorder),
+        decisions: std::mem::take(&mut watch.decisions),
         stats: tape.stats().clone(),
         trades_read: test.trades_read(),
         inputs_present: test.engine().inputs_present(),

@@ -1,9 +1,7 @@
 //! What only the inside can make: other versions, damaged records, and every output read back.
 
 use arb_core::generator::{GeneratorConfig, TapeGenerator};
-use arb_core::{
-    Backtest, EngineConfig, Instrument, InstrumentConfig, Observer, Output, Registry,
-};
+use arb_core::{Backtest, EngineConfig, Instrument, InstrumentConfig, Observer, Output, Registry};
 
 use super::*;
 use crate::record::{JournalWriter, checksum};
