@@ -1,9 +1,15 @@
 //! The `arb` command.
 //!
 //! Exit codes: 0 fine, 1 failed, 2 wrong usage.
+#![deny(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "they panic when a stream is closed or full; `output` has what fails instead"
+)]
 
 mod commands;
 mod market_data;
+mod output;
 mod progress;
 mod terminal;
 
@@ -51,7 +57,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let outcome = match Arb::parse().command {
+    let command = match Arb::try_parse() {
+        Ok(arb) => arb.command,
+        Err(answer) => return told(&answer),
+    };
+    let outcome = match command {
         Command::Backtest(args) => backtest::run(&args),
         Command::Carry(args) => carry::run(&args),
         Command::Replay(args) => replay::run(&args),
@@ -67,9 +77,17 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            output::note(format_args!("error: {}", output::message(&error)));
             ExitCode::from(if error.is::<commands::Usage>() { 2 } else { 1 })
         }
+    }
+}
+
+/// Shows help, the version or what is wrong with the flags.
+fn told(answer: &clap::Error) -> ExitCode {
+    match answer.print() {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+        _ => ExitCode::from(u8::try_from(answer.exit_code()).unwrap_or(1)),
     }
 }
 

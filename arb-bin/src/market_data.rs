@@ -7,7 +7,9 @@ use arb::tape::{Gaps, Source, SourceKind, Tape, TapeOptions, infer_steps};
 use arb::{Event, Instrument, InstrumentConfig, InstrumentId, Price, Qty, Timestamp};
 
 use crate::commands::usage;
+use crate::output;
 use crate::progress::Progress;
+use crate::terminal::counted;
 
 /// Rows that tell tick and lot of an instrument that is not in the table.
 const INFER_ROWS: usize = 10_000;
@@ -93,6 +95,11 @@ impl Files {
         Ok(())
     }
 
+    /// Every file with the flag that names it.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = output::Named<'_>> {
+        self.sources.iter().map(|source| (flag(source.kind), source.path.as_path()))
+    }
+
     fn push(&mut self, symbol: &str, kind: SourceKind, path: &Path) -> Result<()> {
         let Some(at) = self.symbols.iter().position(|known| known == symbol) else {
             return usage(format!("{symbol}: no trades are given for this symbol"));
@@ -158,12 +165,24 @@ impl Files {
         drop(progress);
         let stats = tape.stats();
         if stats.zero_qty > 0 {
-            eprintln!("note: {} trades without quantity were skipped", stats.zero_qty);
+            let skipped = counted(stats.zero_qty, "trade");
+            output::note(format_args!("note: {skipped} without quantity skipped"));
         }
         if stats.off_market > 0 {
-            eprintln!("note: {} off-market prints were skipped", stats.off_market);
+            let skipped = counted(stats.off_market, "off-market print");
+            output::note(format_args!("note: {skipped} skipped"));
         }
         Ok(tape)
+    }
+}
+
+/// The flag that names files of a kind.
+const fn flag(kind: SourceKind) -> &'static str {
+    match kind {
+        SourceKind::Trades => "--trades",
+        SourceKind::Funding => "--funding",
+        SourceKind::Metrics => "--metrics",
+        SourceKind::PremiumKlines => "--premium-klines",
     }
 }
 

@@ -245,7 +245,7 @@ fn trades_without_quantity_are_skipped_and_counted() {
         "-",
     ]);
     assert_eq!(code(&run), 0, "{}", stderr(&run));
-    assert!(stderr(&run).contains("1 trades without quantity were skipped"));
+    assert!(stderr(&run).contains("1 trade without quantity skipped"));
     let result: Value = serde_json::from_slice(&run.stdout).unwrap();
     assert_eq!(result["trades_read"], 2);
     assert_eq!(result["holes"].as_array().unwrap().len(), 0, "their ids count as seen");

@@ -56,7 +56,7 @@ fn a_place_that_cannot_hold_a_report_is_refused_before_the_run() {
     for (place, why) in [
         (bench.path("missing/report.html"), "No such file or directory"),
         (folder, "is a folder"),
-        (bench.path("tape.csv/report.html"), "its folder is a file"),
+        (bench.path("tape.csv/report.html"), "Not a directory"),
     ] {
         let run = bench.backtest(&["--out", &place]);
         assert_eq!(run.status.code(), Some(1), "{place}");

@@ -3,13 +3,11 @@
 mod args;
 mod brackets;
 mod json;
-mod report;
+mod signals;
 mod summary;
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufWriter, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use arb::record::JournalWriter;
@@ -21,8 +19,10 @@ use arb::{
 };
 
 pub(crate) use self::args::{RunArgs, bps};
-use super::strategies;
+use self::signals::Signals;
+use super::{strategies, usage};
 use crate::market_data::Files;
+use crate::output::{self, OutFile};
 use crate::terminal::Style;
 
 #[derive(Debug, clap::Args)]
@@ -63,11 +63,10 @@ pub(crate) struct Outcome {
     report: Option<BacktestReport>,
 }
 
-/// How many decisions were told, and whether they are kept: without a JSON result nobody reads
-/// them, and memory must not grow with the tape.
+/// How many decisions were told; they themselves are not kept, because memory must not grow with
+/// the tape.
 #[derive(Clone, Debug, Default)]
 struct Decisions {
-    kept: bool,
     told: u64,
     fired: u64,
     /// What stopped the others, by kind of reason.
@@ -90,7 +89,8 @@ impl Decisions {
 struct Watch {
     decisions: Decisions,
     recorder: Recorder,
-    journal: Option<JournalWriter<BufWriter<File>>>,
+    journal: Option<JournalWriter<OutFile>>,
+    signals: Option<Signals>,
     page: Option<BacktestCollector>,
     first: Option<Timestamp>,
     last: Option<Timestamp>,
@@ -117,8 +117,10 @@ impl Observer for Watch {
         }
         if let Output::Signal(signal) = output {
             self.decisions.add(signal);
-        }
-        if self.decisions.kept || !matches!(output, Output::Signal(_)) {
+            if let Some(signals) = &mut self.signals {
+                signals.add(signal);
+            }
+        } else {
             self.recorder.output(output);
         }
         if let Some(journal) = &mut self.journal {
@@ -139,37 +141,66 @@ impl Observer for Watch {
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let files = args.run.files()?;
+    output::check_distinct(&inputs(args, &files), &outputs(args)?)?;
     let config = config(args, &files)?;
-    args.out.as_deref().map(report::check).transpose()?;
-    let outcome = backtest(args, &files, config)?;
-    let json_on_stdout = args.json.as_ref().is_some_and(|path| path.as_os_str() == "-");
-    if json_on_stdout {
-        eprint!("{}", summary::text(&outcome, Style::of(&std::io::stderr())));
-    } else {
-        print!("{}", summary::text(&outcome, Style::of(&std::io::stdout())));
+    let create = |flag, path: &Option<PathBuf>| {
+        path.as_deref().map(|path| OutFile::create(flag, path)).transpose()
+    };
+    let (mut json, mut page) = (create("--json", &args.json)?, create("--out", &args.out)?);
+    let mut watch = watch(args, &files)?;
+    let outcome = backtest(args, &files, config, &mut watch)?;
+    if let (Some(out), Some(signals)) = (&mut json, watch.signals) {
+        json::write(&outcome, signals, out).context("--json")?;
     }
-    if let Some(path) = &args.json {
-        write_json(&outcome, path)?;
+    if let (Some(out), Some(report)) = (&mut page, &outcome.report) {
+        report.write_to(out).context("--out")?;
     }
-    if let (Some(path), Some(page)) = (&args.out, &outcome.report) {
-        report::write(page, path)?;
-        let line = format!("report  {}", path.display());
-        if json_on_stdout { eprintln!("{line}") } else { println!("{line}") }
+    // Nothing takes its name before everything is written.
+    if let Some(journal) = watch.journal {
+        journal.finish().context("--journal")?.commit()?;
     }
-    Ok(())
+    page.map_or(Ok(()), OutFile::commit)?;
+    let on_stderr = json.as_ref().is_some_and(OutFile::is_stdout);
+    json.map_or(Ok(()), OutFile::commit)?;
+    let style =
+        if on_stderr { Style::of(&std::io::stderr()) } else { Style::of(&std::io::stdout()) };
+    let mut text = summary::text(&outcome, style);
+    if let Some(path) = &args.out {
+        text.push_str(&format!("report  {}\n", path.display()));
+    }
+    if on_stderr { output::stderr(text) } else { output::stdout(text) }
 }
 
-fn write_json(outcome: &Outcome, path: &std::path::Path) -> Result<()> {
-    let result = json::result(outcome);
-    if path.as_os_str() == "-" {
-        let mut out = std::io::stdout().lock();
-        serde_json::to_writer(&mut out, &result).map_err(std::io::Error::from)?;
-        return Ok(writeln!(out)?);
+/// Every file the run reads, by flag.
+fn inputs<'a>(args: &'a Args, files: &'a Files) -> Vec<output::Named<'a>> {
+    let strategies = args.strategy.iter().filter(|name| Registry::builtin_text(name).is_none());
+    let strategies = strategies.map(|name| ("--strategy", Path::new(name)));
+    let brackets = args.run.brackets().map(|path| ("--brackets", path));
+    files.paths().chain(strategies).chain(brackets).collect()
+}
+
+/// Every file the run writes, by flag.
+fn outputs(args: &Args) -> Result<Vec<output::Named<'_>>> {
+    let json = args.json.as_deref().map(|path| ("--json", path));
+    let journal = args.journal.as_deref().map(|path| ("--journal", path));
+    if journal.is_some_and(|(_, path)| output::is_stdout(path)) {
+        return usage("--journal: a journal is binary; name a file");
     }
-    let file = File::create(path).with_context(|| path.display().to_string())?;
-    let mut out = BufWriter::new(file);
-    serde_json::to_writer_pretty(&mut out, &result)?;
-    Ok(out.flush()?)
+    let page = args.out.as_deref().map(|path| ("--out", path));
+    Ok(json.into_iter().chain(journal).chain(page).collect())
+}
+
+/// Who looks on, with their files open: a folder that is not there must not cost a run.
+fn watch(args: &Args, files: &Files) -> Result<Watch> {
+    let mut watch = Watch::default();
+    if let Some(path) = &args.json {
+        watch.signals = Some(Signals::new(path, &files.symbols)?);
+    }
+    watch.page = args.out.as_ref().map(|_| BacktestCollector::new());
+    if let Some(path) = &args.journal {
+        watch.journal = Some(JournalWriter::new(OutFile::create("--journal", path)?)?);
+    }
+    Ok(watch)
 }
 
 fn config(args: &Args, files: &Files) -> Result<EngineConfig> {
@@ -183,39 +214,34 @@ fn config(args: &Args, files: &Files) -> Result<EngineConfig> {
     Ok(config)
 }
 
-fn backtest(args: &Args, files: &Files, config: EngineConfig) -> Result<Outcome> {
-    let mut watch = Watch::default();
-    watch.decisions.kept = args.json.is_some();
-    watch.page = args.out.as_ref().map(|_| BacktestCollector::new());
-    if let Some(path) = &args.journal {
-        let file = File::create(path).with_context(|| path.display().to_string())?;
-        watch.journal = Some(JournalWriter::new(BufWriter::with_capacity(1 << 18, file))?);
-    }
+fn backtest(
+    args: &Args,
+    files: &Files,
+    config: EngineConfig,
+    watch: &mut Watch,
+) -> Result<Outcome> {
     let strategies = config.strategies.len();
-    let mut test = Backtest::new(config, Registry::builtin(), &mut watch)?;
+    let mut test = Backtest::new(config, Registry::builtin(), watch)?;
     let tape = files.read(args.run.options(), |event| {
-        test.on_event(event, &mut watch);
+        test.on_event(event, watch);
         Ok(())
     })?;
-    test.finish(&mut watch);
+    test.finish(watch);
     if test.trades_read() == 0 {
         anyhow::bail!("{}: no trades between --from and --to", files.symbols.join(","));
-    }
-    if let Some(journal) = watch.journal.take() {
-        journal.finish().context("the journal")?;
     }
     Ok(Outcome {
         symbols: files.symbols.clone(),
         strategies,
-        config_hash: watch.config_hash,
+        config_hash: std::mem::take(&mut watch.config_hash),
         first: watch.first,
         last: watch.last,
-        recorder: watch.recorder,
-        decisions: watch.decisions,
+        recorder: std::mem::take(&mut watch.recorder),
+        decisions: std::mem::take(&mut watch.decisions),
         stats: tape.stats().clone(),
         trades_read: test.trades_read(),
         inputs_present: test.engine().inputs_present(),
         rules_off: test.engine().rules_off(),
-        report: watch.page.map(|page| page.report(test.engine())),
+        report: watch.page.take().map(|page| page.report(test.engine())),
     })
 }

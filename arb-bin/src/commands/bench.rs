@@ -1,5 +1,6 @@
 //! `arb bench`: what this machine needs for each part, nanoseconds a trade.
 
+use std::fmt::Write as _;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -10,6 +11,9 @@ use arb::{
     Trade,
 };
 use serde::Serialize;
+
+use crate::output;
+use crate::terminal::grouped;
 
 const ROUNDS: usize = 5;
 
@@ -53,18 +57,17 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         })?,
     ];
     if args.json {
-        println!(
-            "{}",
-            serde_json::json!({ "trades": args.trades, "rounds": ROUNDS, "rows": rows })
-        );
-        return Ok(());
+        let result = serde_json::json!({ "trades": args.trades, "rounds": ROUNDS, "rows": rows });
+        return output::stdout(format_args!("{result}\n"));
     }
-    println!("{} trades, median of {ROUNDS} rounds, nanoseconds a trade", args.trades);
+    let count = grouped(u64::from(args.trades));
+    let mut text = format!("{count} trades, median of {ROUNDS} rounds, nanoseconds a trade\n");
     for row in rows {
         let (what, median) = (row.what, row.ns_per_trade);
-        println!("  {what:<26} {median:>7.1}   ({:.1} to {:.1})", row.fastest, row.slowest);
+        let (fastest, slowest) = (row.fastest, row.slowest);
+        writeln!(text, "  {what:<26} {median:>7.1}   ({fastest:.1} to {slowest:.1})")?;
     }
-    Ok(())
+    output::stdout(text)
 }
 
 fn config() -> Result<EngineConfig> {

@@ -4,9 +4,7 @@ mod data;
 mod json;
 mod summary;
 
-use std::fs::File;
-use std::io::{BufWriter, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use arb::record::JournalWriter;
@@ -18,6 +16,7 @@ use arb::{
 use self::data::Pairs;
 use super::{strategies, usage};
 use crate::market_data::{NamedFile, instant};
+use crate::output::{self, OutFile};
 use crate::progress::Progress;
 
 /// Decisions and bars are an hour apart.
@@ -89,7 +88,7 @@ impl Outcome {
 #[derive(Default)]
 struct Watch {
     recorder: Recorder,
-    journal: Option<JournalWriter<BufWriter<File>>>,
+    journal: Option<JournalWriter<OutFile>>,
     config_hash: String,
     refused: std::collections::BTreeMap<String, u64>,
 }
@@ -130,26 +129,43 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.from.zip(args.to).is_some_and(|(from, to)| from >= to) {
         return usage("--from must be before --to");
     }
+    output::check_distinct(&inputs(args), &outputs(args)?)?;
     let pairs = Pairs::read(args)?;
-    let outcome = carry(args, pairs)?;
+    let mut json = args.json.as_deref().map(|path| OutFile::create("--json", path)).transpose()?;
+    let mut watch = Watch::default();
+    if let Some(path) = &args.journal {
+        watch.journal = Some(JournalWriter::new(OutFile::create("--journal", path)?)?);
+    }
+    let outcome = carry(args, pairs, &mut watch)?;
+    if let Some(out) = &mut json {
+        out.json(&json::result(&outcome))?;
+    }
+    // Nothing takes its name before everything is written.
+    if let Some(journal) = watch.journal {
+        journal.finish().context("--journal")?.commit()?;
+    }
+    let summary_on_stderr = json.as_ref().is_some_and(OutFile::is_stdout);
+    json.map_or(Ok(()), OutFile::commit)?;
     let text = summary::text(&outcome);
-    let json_on_stdout = args.json.as_ref().is_some_and(|path| path.as_os_str() == "-");
-    if json_on_stdout {
-        eprint!("{text}");
-    } else {
-        std::io::stdout().lock().write_all(text.as_bytes())?;
+    if summary_on_stderr { output::stderr(text) } else { output::stdout(text) }
+}
+
+/// Every file the run reads, by flag.
+fn inputs(args: &Args) -> Vec<output::Named<'_>> {
+    let bars = args.bars.iter().map(|file| ("--bars", file.path()));
+    let funding = args.funding.iter().map(|file| ("--funding", file.path()));
+    let own = Some(args.strategy.as_str()).filter(|name| Registry::builtin_text(name).is_none());
+    bars.chain(funding).chain(own.map(|name| ("--strategy", Path::new(name)))).collect()
+}
+
+/// Every file the run writes, by flag.
+fn outputs(args: &Args) -> Result<Vec<output::Named<'_>>> {
+    let json = args.json.as_deref().map(|path| ("--json", path));
+    let journal = args.journal.as_deref().map(|path| ("--journal", path));
+    if journal.is_some_and(|(_, path)| output::is_stdout(path)) {
+        return usage("--journal: a journal is binary; name a file");
     }
-    let Some(path) = &args.json else { return Ok(()) };
-    let result = json::result(&outcome);
-    if json_on_stdout {
-        let mut out = std::io::stdout().lock();
-        serde_json::to_writer(&mut out, &result).map_err(std::io::Error::from)?;
-        return Ok(writeln!(out)?);
-    }
-    let file = File::create(path).with_context(|| path.display().to_string())?;
-    let mut out = BufWriter::new(file);
-    serde_json::to_writer_pretty(&mut out, &result)?;
-    Ok(out.flush()?)
+    Ok(json.into_iter().chain(journal).collect())
 }
 
 fn config(args: &Args, pairs: &Pairs) -> Result<EngineConfig> {
@@ -168,15 +184,10 @@ fn config(args: &Args, pairs: &Pairs) -> Result<EngineConfig> {
     Ok(config.with_strategy(&file, &text)?)
 }
 
-fn carry(args: &Args, pairs: Pairs) -> Result<Outcome> {
+fn carry(args: &Args, pairs: Pairs, watch: &mut Watch) -> Result<Outcome> {
     let config = config(args, &pairs)?;
     let leverage = config.risk.carry.max_leverage.to_string().parse().unwrap_or(1.0);
-    let mut watch = Watch::default();
-    if let Some(path) = &args.journal {
-        let file = File::create(path).with_context(|| path.display().to_string())?;
-        watch.journal = Some(JournalWriter::new(BufWriter::with_capacity(1 << 18, file))?);
-    }
-    let mut test = Backtest::new(config, Registry::builtin(), &mut watch)?;
+    let mut test = Backtest::new(config, Registry::builtin(), watch)?;
     let Some((from, to)) = pairs.period(args.from, args.to) else {
         bail!("no hours between --from and --to");
     };
@@ -186,26 +197,23 @@ fn carry(args: &Args, pairs: Pairs) -> Result<Outcome> {
     while tape.next_hour(&mut events) && events.first().is_some_and(|event| event.at < to) {
         for event in events.drain(..).take_while(|event| event.at < to) {
             settlements += u64::from(matches!(event.kind, arb::EventKind::Funding(_)));
-            test.on_event(event, &mut watch);
+            test.on_event(event, watch);
         }
         hours += 1;
         progress.set(hours);
     }
     drop(progress);
-    test.finish(&mut watch);
+    test.finish(watch);
     for note in test.engine().open_pairs() {
         watch.recorder.pairs.insert(note.id, note);
-    }
-    if let Some(journal) = watch.journal.take() {
-        journal.finish().context("the journal")?;
     }
     Ok(Outcome {
         rules_off: test.engine().rules_off(),
         pairs,
-        config_hash: watch.config_hash,
+        config_hash: std::mem::take(&mut watch.config_hash),
         period: (from, to),
-        recorder: watch.recorder,
-        refused: watch.refused,
+        recorder: std::mem::take(&mut watch.recorder),
+        refused: std::mem::take(&mut watch.refused),
         settlements,
         leverage,
     })

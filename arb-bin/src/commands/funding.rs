@@ -6,17 +6,16 @@ mod json;
 mod table;
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use arb::stats::{FundingStats, FundingTotals};
 use arb::tape::{Source, SourceKind, Tape, TapeOptions};
 use arb::{EventKind, InstrumentId, Timestamp};
 
 use super::usage;
 use crate::market_data::{NamedFile, instant};
+use crate::output::{self, OutFile};
 use crate::terminal::Style;
 
 #[derive(Debug, clap::Subcommand)]
@@ -53,30 +52,32 @@ struct Symbol {
 
 pub(crate) fn run(command: &Command) -> Result<()> {
     let Command::Stats(args) = command;
+    let inputs: Vec<output::Named<'_>> =
+        args.files.iter().map(|file| ("FILE", file.path())).collect();
+    let json = args.json.as_deref().map(|path| ("--json", path));
+    output::check_distinct(&inputs, json.as_slice())?;
+    let by_symbol = by_symbol(args)?;
+    let json = json.map(|(flag, path)| OutFile::create(flag, path)).transpose()?;
     let mut symbols = Vec::new();
-    for (name, paths) in by_symbol(args)? {
+    for (name, paths) in by_symbol {
         symbols.push(read(name, paths, args.as_of)?);
     }
     // What pays best now comes first; a symbol without a recent settlement comes last.
     symbols.sort_by_key(|symbol| std::cmp::Reverse(symbol.seven_days.annualised()));
-    show(&symbols, args.json.as_deref())
+    show(&symbols, json)
 }
 
-fn show(symbols: &[Symbol], json: Option<&Path>) -> Result<()> {
-    if json.is_some_and(|path| path.as_os_str() == "-") {
-        eprint!("{}", table::text(symbols, Style::of(&std::io::stderr())));
-        let mut out = std::io::stdout().lock();
-        serde_json::to_writer(&mut out, &json::result(symbols)).map_err(std::io::Error::from)?;
-        return Ok(writeln!(out)?);
+fn show(symbols: &[Symbol], json: Option<OutFile>) -> Result<()> {
+    let tables_on_stderr = json.as_ref().is_some_and(OutFile::is_stdout);
+    if let Some(mut out) = json {
+        out.json(&json::result(symbols))?;
+        out.commit()?;
     }
-    let mut out = std::io::stdout();
-    let style = Style::of(&out);
-    out.write_all(table::text(symbols, style).as_bytes())?;
-    let Some(path) = json else { return Ok(()) };
-    let file = File::create(path).with_context(|| path.display().to_string())?;
-    let mut out = BufWriter::new(file);
-    serde_json::to_writer_pretty(&mut out, &json::result(symbols))?;
-    Ok(out.flush()?)
+    if tables_on_stderr {
+        output::stderr(table::text(symbols, Style::of(&std::io::stderr())))
+    } else {
+        output::stdout(table::text(symbols, Style::of(&std::io::stdout())))
+    }
 }
 
 /// The files of each symbol: as named, else as the archive names its files, else `--symbol`.

@@ -3,7 +3,7 @@
 mod table;
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -11,6 +11,7 @@ use arb::Decimal;
 use arb::record::{Parity, ParityDifference, ParityError, Tolerance, Which, parity};
 
 use super::usage;
+use crate::output::{self, OutFile};
 use crate::terminal::Style;
 
 #[derive(Debug, clap::Args)]
@@ -40,18 +41,22 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.price_tolerance_bps < Decimal::ZERO || args.price_tolerance_bps > Decimal::from(1_000) {
         return usage("--price-tolerance-bps: 0 to 1000 are allowed");
     }
-    let result = match &args.json {
-        Some(path) => with_json(args, path)?,
+    let inputs = [("A", args.a.as_path()), ("B", args.b.as_path())];
+    let json = args.json.as_deref().map(|path| ("--json", path));
+    output::check_distinct(&inputs, json.as_slice())?;
+    let mut json = json.map(|(flag, path)| OutFile::create(flag, path)).transpose()?;
+    let result = match &mut json {
+        Some(out) => with_json(args, out)?,
         None => compare(args, &mut |_| {})?,
     };
     let names = [&args.a, &args.b].map(|path| path.display().to_string());
     let shown = table::Shown { names: &names, examples: args.examples };
-    if args.json.as_ref().is_some_and(|path| path.as_os_str() == "-") {
-        eprint!("{}", table::text(&result, &shown, Style::of(&io::stderr())));
+    let summary_on_stderr = json.as_ref().is_some_and(OutFile::is_stdout);
+    json.map_or(Ok(()), OutFile::commit)?;
+    if summary_on_stderr {
+        output::stderr(table::text(&result, &shown, Style::of(&io::stderr())))?;
     } else {
-        let mut out = io::stdout();
-        let style = Style::of(&out);
-        out.write_all(table::text(&result, &shown, style).as_bytes())?;
+        output::stdout(table::text(&result, &shown, Style::of(&io::stdout())))?;
     }
     if result.is_equal() { Ok(()) } else { bail!("the journals differ") }
 }
@@ -70,26 +75,19 @@ fn compare(args: &Args, each: &mut dyn FnMut(&ParityDifference)) -> Result<Parit
 }
 
 /// Writes the differences while they are found, then the rest.
-fn with_json(args: &Args, path: &Path) -> Result<Parity> {
-    let out: Box<dyn Write> = if path.as_os_str() == "-" {
-        Box::new(io::stdout().lock())
-    } else {
-        Box::new(File::create(path).with_context(|| path.display().to_string())?)
-    };
-    let mut out = BufWriter::new(out);
+fn with_json(args: &Args, out: &mut OutFile) -> Result<Parity> {
     out.write_all(b"{\"differences\":[")?;
     let (mut written, mut between) = (Ok(()), "\n");
     let result = compare(args, &mut |difference| {
         if written.is_ok() {
             written = out
                 .write_all(std::mem::replace(&mut between, ",\n").as_bytes())
-                .and_then(|()| Ok(serde_json::to_writer(&mut out, difference)?));
+                .and_then(|()| Ok(serde_json::to_writer(&mut *out, difference)?));
         }
     })?;
     written?;
     out.write_all(b"\n],\"result\":")?;
-    serde_json::to_writer(&mut out, &result).map_err(io::Error::from)?;
+    serde_json::to_writer(&mut *out, &result).map_err(io::Error::from)?;
     out.write_all(b"}\n")?;
-    out.flush()?;
     Ok(result)
 }

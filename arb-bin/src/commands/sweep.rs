@@ -16,6 +16,7 @@ use arb::{Decimal, Registry};
 
 use super::backtest::RunArgs;
 use super::{strategies, usage};
+use crate::output::{self, OutFile};
 use crate::progress::Progress;
 
 /// Bytes of a trade in memory.
@@ -156,11 +157,11 @@ fn recording(args: &Args) -> Result<(Facts, Box<dyn Recording>)> {
     let recording: Box<dyn Recording> = match memory {
         Some(memory) => Box::new(memory),
         None => {
-            eprintln!(
+            output::note(format!(
                 "note: {} trades do not fit into --max-memory-mb {}; every back-test reads the \
                  files again",
                 facts.trades, args.max_memory_mb
-            );
+            ));
             let (sources, options) = (files.sources().to_vec(), args.run.options());
             Box::new(Streamed { sources, options })
         }
@@ -202,11 +203,11 @@ fn announce(variants: &[Variant], plan: &Plan, left: usize) {
     let all = variants.len() * plan.blocks.len();
     let before =
         if left < all { format!(", {} of them done before", all - left) } else { String::new() };
-    eprintln!(
+    output::note(format!(
         "{} variants over {} spans: {all} back-tests{before}",
         variants.len(),
         plan.blocks.len()
-    );
+    ));
 }
 
 fn write(args: &Args, report: &SweepReport) -> Result<()> {
@@ -214,20 +215,22 @@ fn write(args: &Args, report: &SweepReport) -> Result<()> {
     let coloured = |terminal: bool| terminal && std::env::var_os("NO_COLOR").is_none();
     let json = || serde_json::to_string_pretty(report);
     if to_stdout {
-        eprint!("{}", summary::text(report, coloured(std::io::stderr().is_terminal())));
+        output::stderr(summary::text(report, coloured(std::io::stderr().is_terminal())))?;
         writeln!(std::io::stdout().lock(), "{}", json()?)?;
     } else {
-        print!("{}", summary::text(report, coloured(std::io::stdout().is_terminal())));
+        output::stdout(summary::text(report, coloured(std::io::stdout().is_terminal())))?;
         if let Some(path) = &args.json {
-            save(path, &json()?)?;
+            save("--json", path, &json()?)?;
         }
     }
     match &args.out {
-        Some(path) => save(path, &arb::sweep::html(report)?),
+        Some(path) => save("--out", path, &arb::sweep::html(report)?),
         None => Ok(()),
     }
 }
 
-fn save(path: &Path, text: &str) -> Result<()> {
-    std::fs::write(path, text).with_context(|| path.display().to_string())
+fn save(flag: &'static str, path: &Path, text: &str) -> Result<()> {
+    let mut out = OutFile::create(flag, path)?;
+    out.write_all(text.as_bytes()).context(flag)?;
+    out.commit()
 }

@@ -1,6 +1,6 @@
 //! What every back-test is told: data, costs and the venue's filters.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use arb::tape::{SourceKind, TapeOptions};
@@ -98,6 +98,11 @@ impl RunArgs {
         files.add(SourceKind::Metrics, &self.metrics)?;
         files.add(SourceKind::PremiumKlines, &self.premium_klines)?;
         Ok(files)
+    }
+
+    /// The file of margin tiers.
+    pub(crate) fn brackets(&self) -> Option<&Path> {
+        self.brackets.as_deref()
     }
 
     /// How the files are read.

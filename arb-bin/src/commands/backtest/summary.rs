@@ -7,7 +7,7 @@ use arb::stats::Summary;
 use arb::{InstrumentId, Money, TradeNote, TradeStatus};
 
 use super::Outcome;
-use crate::terminal::{Style, grouped, short};
+use crate::terminal::{Style, duration, grouped, short};
 
 /// Trades shown one by one at most.
 const SHOWN: usize = 20;
@@ -58,13 +58,13 @@ fn inputs(out: &mut String, outcome: &Outcome, style: Style) {
 
 fn period(out: &mut String, outcome: &Outcome) {
     let (Some(first), Some(last)) = (outcome.first, outcome.last) else { return };
-    let hours = last.since(first) / 3_600_000_000_000;
     let _ = writeln!(
         out,
-        "\n{}  {} to {} ({hours} h)  {} trades  configuration {}",
+        "\n{}  {} to {} ({})  {} trades  configuration {}",
         outcome.symbols.join(","),
         short(first),
         short(last),
+        duration(last.since(first)),
         grouped(outcome.trades_read),
         outcome.config_hash.get(..12).unwrap_or(&outcome.config_hash),
     );
