@@ -298,9 +298,7 @@ impl Observer for Recorder {
     }
 
     fn tick(&mut self, engine: &Engine, at: Timestamp) {
-        if let Some(equity) = engine.equity() {
-            self.equity.add(at, equity);
-        }
+        self.equity.observe(engine, at);
     }
 }
 

@@ -60,7 +60,7 @@ pub struct InstrumentConfig {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StrategyText {
-    /// File or built-in name.
+    /// Name of the file, without its folders, or built-in name.
     pub file: String,
     /// The JSON text, to the letter, so that errors name the author's own lines.
     pub text: String,
@@ -138,7 +138,10 @@ impl EngineConfig {
     pub fn with_strategy(mut self, file: &str, text: &str) -> Result<Self, ConfigError> {
         serde_json::from_str::<serde::de::IgnoredAny>(text)
             .map_err(|e| ConfigError::new(file, Some(e.line()), "json", e.to_string()))?;
-        self.strategies.push(StrategyText { file: file.to_owned(), text: text.to_owned() });
+        // The folder says nothing about the run, and would change its hash.
+        let name = std::path::Path::new(file).file_name().and_then(|name| name.to_str());
+        let file = name.unwrap_or(file).to_owned();
+        self.strategies.push(StrategyText { file, text: text.to_owned() });
         Ok(self)
     }
 
@@ -186,4 +189,23 @@ pub fn hash_of(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_does_not_tell_from_which_folder_a_strategy_came() {
+        let spec =
+            Instrument::perpetual("BTCUSDT", "0.1".parse().unwrap(), "0.001".parse().unwrap());
+        let config = EngineConfig::new(vec![InstrumentConfig { spec, spread_bps: 1.into() }]);
+        let bytes = |file: &str| {
+            let config = config.clone().with_strategy(file, "{}").unwrap();
+            serde_json::to_vec(&config).unwrap()
+        };
+        assert_eq!(bytes("/home/me/mine.json"), bytes("mine.json"));
+        assert_eq!(bytes("../mine.json"), bytes("mine.json"));
+        assert_ne!(bytes("other.json"), bytes("mine.json"));
+    }
 }

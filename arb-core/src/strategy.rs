@@ -266,12 +266,32 @@ impl fmt::Display for Reason {
             Self::NoDirection => f.write_str("no_direction"),
             Self::Gate { name, limit: None, .. } => write!(f, "{name}: not met"),
             Self::Gate { name, limit, actual } => {
-                let show = |v: &Option<f64>| v.map_or("absent".to_owned(), |v| v.to_string());
-                write!(f, "{name}: {} against {}", show(actual), show(limit))
+                let (actual, limit) = figures(*actual, *limit);
+                write!(f, "{name}: {actual} against {limit}")
             }
             Self::Busy(what) => write!(f, "busy: {what}"),
             Self::Risk(refusal) => write!(f, "risk: {refusal}"),
         }
+    }
+}
+
+/// Two numbers to compare, with as many decimals as it takes to see them differ: two, from 1 on,
+/// else four; all where that is not enough.
+fn figures(actual: Option<f64>, limit: Option<f64>) -> (String, String) {
+    let show =
+        |value: Option<f64>, round: fn(f64) -> String| value.map_or("absent".to_owned(), round);
+    let rounded = (show(actual, figure), show(limit, figure));
+    match rounded.0 == rounded.1 {
+        true => (show(actual, |value| value.to_string()), show(limit, |value| value.to_string())),
+        false => rounded,
+    }
+}
+
+fn figure(value: f64) -> String {
+    let text = if value.abs() < 1.0 { format!("{value:.4}") } else { format!("{value:.2}") };
+    match text.trim_end_matches('0').trim_end_matches('.') {
+        "-0" => "0".to_owned(),
+        text => text.to_owned(),
     }
 }
 
@@ -370,5 +390,22 @@ impl Serialize for Factors {
             )?;
         }
         map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_tell_figures_a_person_can_read() {
+        let told = |actual, limit| {
+            Reason::Gate { name: "cost_r".into(), limit: Some(limit), actual }.to_string()
+        };
+        assert_eq!(told(Some(0.208_333_333_333), 0.5), "cost_r: 0.2083 against 0.5");
+        assert_eq!(told(Some(67.833_333_333), 75.0), "cost_r: 67.83 against 75");
+        assert_eq!(told(Some(74.999_999), 75.0), "cost_r: 74.999999 against 75");
+        assert_eq!(told(Some(-0.000_01), 0.15), "cost_r: 0 against 0.15");
+        assert_eq!(told(None, 0.15), "cost_r: absent against 0.15");
     }
 }

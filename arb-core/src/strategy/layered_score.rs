@@ -20,7 +20,7 @@ pub use self::config::{
 pub use self::gates::Gate;
 use self::gates::View;
 use self::score::{End, MAX_SCORE, ScoreInput};
-use super::registry::parse_strict;
+use super::registry::parse_with_ranges;
 use super::{
     Bracket, Context, Decision, Entry, Exit, Factors, Intent, Name, Reason, Strategy, Tier,
 };
@@ -74,7 +74,9 @@ impl LayeredScore {
     /// # Errors
     /// [`ConfigError`] names file, line, field and what is allowed.
     pub fn parse(file: &str, text: &str) -> Result<Self, ConfigError> {
-        let config: LayeredScoreConfig = parse_strict(file, text)?;
+        let config: LayeredScoreConfig = parse_with_ranges(file, text, &|path| {
+            range::allowed(path).map(|range| range.to_string())
+        })?;
         config.check(file, text)?;
         Ok(Self { config })
     }
@@ -244,7 +246,9 @@ impl Strategy for LayeredScore {
 #[cfg(feature = "schema")]
 #[must_use]
 pub fn schema() -> serde_json::Value {
-    schemars::schema_for!(LayeredScoreConfig).to_value()
+    let mut schema = schemars::schema_for!(LayeredScoreConfig).to_value();
+    range::into_schema(&mut schema);
+    schema
 }
 
 #[cfg(test)]
