@@ -15,3 +15,4 @@ mod indicators;
 mod klines;
 mod naive;
 mod support;
+mod sweep;

@@ -84,7 +84,7 @@ fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
         aa += x * x;
         bb += y * y;
     }
-    (aa > 0.0 && bb > 0.0).then(|| ab / (aa.sqrt() * bb.sqrt()))
+    (aa > 0.0 && bb > 0.0).then(|| ab / (aa * bb).sqrt())
 }
 
 #[cfg(test)]

@@ -112,6 +112,13 @@ impl Space {
         cap: u64,
         registry: &Registry,
     ) -> Result<Vec<Variant>, SweepError> {
+        if let (Search::Grid, Some(param)) =
+            (search, self.params.iter().find(|param| param.is_drawn_only()))
+        {
+            return usage(format!(
+                "{param}: a grid needs a step, as in {param}/0.5; without one it is for --random N"
+            ));
+        }
         let size = self.size(search);
         if size > u128::from(cap) {
             return usage(format!(
@@ -120,7 +127,7 @@ impl Space {
             ));
         }
         let picks = match search {
-            Search::Grid => self.grid()?,
+            Search::Grid => self.grid(),
             Search::Random { count, seed } => self.draws(count, seed)?,
         };
         let mut known = BTreeSet::new();
@@ -134,12 +141,7 @@ impl Space {
         Ok(variants)
     }
 
-    fn grid(&self) -> Result<Vec<Vec<u64>>, SweepError> {
-        if let Some(param) = self.params.iter().find(|param| param.is_drawn_only()) {
-            return usage(format!(
-                "{param}: a grid needs a step, as in {param}/0.5; without one it is for --random N"
-            ));
-        }
+    fn grid(&self) -> Vec<Vec<u64>> {
         let mut picks = vec![Vec::new()];
         for param in &self.params {
             let longer = picks.iter().flat_map(|pick: &Vec<u64>| {
@@ -151,7 +153,7 @@ impl Space {
             });
             picks = longer.collect();
         }
-        Ok(picks)
+        picks
     }
 
     fn draws(&self, count: u64, seed: u64) -> Result<Vec<Vec<u64>>, SweepError> {
