@@ -19,3 +19,4 @@ mod parity;
 #[cfg(feature = "report")]
 mod report;
 mod support;
+mod sweep;

@@ -354,8 +354,10 @@ fn verdict(best: Option<&DeflatedSharpe>, out: &Figures, hold_out: &HoldOut) -> 
         );
         return say(false, "Not confirmed", text);
     }
+    let chance = out.hourly.probability_above(0.0).map_or(0.0, |chance| chance * 100.0);
     let text = format!(
-        "{measured}, and choosing by rank earned {:.2} out of sample ({:+.2} R).",
+        "{measured}, and choosing by rank earned {:.2} out of sample ({:+.2} R), where a Sharpe \
+         ratio above 0 has a probability of {chance:.1} %.",
         out.net(),
         out.total_r
     );

@@ -60,6 +60,16 @@ pub(super) fn run(
     variant: &Variant,
     span: Span,
 ) -> Result<Figures, SweepError> {
+    Ok(watch(setup, registry, recording, variant, span)?.figures())
+}
+
+fn watch(
+    setup: &Setup,
+    registry: &Registry,
+    recording: &dyn Recording,
+    variant: &Variant,
+    span: Span,
+) -> Result<Watch, SweepError> {
     let config = setup.config.clone().with_strategy(&setup.file, &variant.text)?;
     let mut watch = Watch::new(span, config.account.initial_balance);
     let mut test = Backtest::new(config, registry.clone(), &mut watch)?;
@@ -84,7 +94,7 @@ pub(super) fn run(
         })
         .map_err(SweepError::Read)?;
     test.finish(&mut watch);
-    Ok(watch.figures())
+    Ok(watch)
 }
 
 fn command(at: Timestamp, command: Command) -> Event {
