@@ -6,9 +6,22 @@
 //! | looking for | where |
 //! |---|---|
 //! | frames and answers as core events | [`wire`] |
-//! | a local order book with the documented sync | `OrderBook` |
-//! | aggregate trades without a hole, over reconnects | `TradeTracker` |
-//! | request weight, never exceeded | `Budget` |
-//! | the Coinbase premium | `Premium` |
+//! | a local order book with the documented sync | [`OrderBook`] |
+//! | aggregate trades without a hole, over reconnects | [`TradeTracker`] |
+//! | request weight, never exceeded | [`Budget`] |
+//! | the Coinbase premium | [`Premium`] |
 
+mod book;
+mod budget;
+mod contiguity;
+mod fuzz;
+mod premium;
+#[cfg(test)]
+mod recorded;
 pub mod wire;
+
+pub use crate::book::{BookSide, DepthRules, OrderBook, SnapshotOutcome, UpdateOutcome};
+pub use crate::budget::{Budget, Cost, Limits, Pool, Priority, RateLimited, Verdict};
+pub use crate::contiguity::{BackfillRequest, TradeTracker, TrackerConfig, TrackerCounters};
+pub use crate::fuzz::fuzz_frame;
+pub use crate::premium::{Leg, Premium};

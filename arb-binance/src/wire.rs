@@ -4,9 +4,11 @@
 //! unknown fields, events and enum values are ignored and counted, because the venue adds some
 //! every few months. A bad record never ends a feed.
 
+pub mod coinbase;
 mod cursor;
 pub mod futures;
 mod message;
+pub mod rest;
 mod scan;
 pub mod spot;
 mod stream;

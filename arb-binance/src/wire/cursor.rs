@@ -53,16 +53,25 @@ impl<'a> Cursor<'a> {
         Some(())
     }
 
-    /// The next eight bytes, left where they are.
+    /// The eight bytes `at` bytes from here; past the end they are zero, which no text is.
     #[inline]
-    pub(super) fn word(&self) -> Option<u64> {
-        self.rest.first_chunk::<8>().map(|bytes| u64::from_le_bytes(*bytes))
+    fn word(&self, at: usize) -> u64 {
+        match self.rest.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+            Some(bytes) => u64::from_le_bytes(*bytes),
+            None => self.last_word(at),
+        }
+    }
+
+    #[cold]
+    fn last_word(&self, at: usize) -> u64 {
+        let left = self.rest.get(at..).unwrap_or_default();
+        left.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
     }
 
     /// An unsigned integer of at most 16 digits; JSON forbids leading zeros.
     #[inline]
     pub(super) fn whole(&mut self) -> Option<u64> {
-        let digits = self.word()? ^ ZEROS;
+        let digits = self.word(0) ^ ZEROS;
         let count = digit_count(digits);
         if count == 8 {
             return self.long_whole(digits);
@@ -76,8 +85,7 @@ impl<'a> Cursor<'a> {
 
     #[inline]
     fn long_whole(&mut self, digits: u64) -> Option<u64> {
-        let more = self.rest.get(8..).and_then(|rest| rest.first_chunk::<8>())?;
-        let more = u64::from_le_bytes(*more) ^ ZEROS;
+        let more = self.word(8) ^ ZEROS;
         let count = digit_count(more);
         if digits & 0xFF == 0 {
             return None;
@@ -87,7 +95,7 @@ impl<'a> Cursor<'a> {
         match count {
             0 => Some(upper),
             1..8 => Some(upper * POWERS.get(count)? + join(more << (64 - 8 * count))),
-            _ if self.rest.first().is_none_or(u8::is_ascii_digit) => None,
+            _ if self.rest.first().is_some_and(u8::is_ascii_digit) => None,
             _ => Some(upper * ONE + join(more)),
         }
     }
@@ -95,14 +103,14 @@ impl<'a> Cursor<'a> {
     /// An unsigned integer of any length, unread.
     #[inline]
     pub(super) fn skip_whole(&mut self) -> Option<()> {
-        let digits = self.word()? ^ ZEROS;
+        let digits = self.word(0) ^ ZEROS;
         let mut count = digit_count(digits);
         if count == 0 || (count > 1 && digits & 0xFF == 0) {
             return None;
         }
         self.advance(count);
         while count == 8 {
-            count = digit_count(self.word()? ^ ZEROS);
+            count = digit_count(self.word(0) ^ ZEROS);
             self.advance(count);
         }
         Some(())
@@ -147,7 +155,7 @@ impl<'a> Cursor<'a> {
     /// At most seven digits, and at most eight after the dot.
     #[inline]
     fn short_units(&mut self) -> Option<i64> {
-        let digits = self.word()? ^ ZEROS;
+        let digits = self.word(0) ^ ZEROS;
         let count = digit_count(digits);
         if count == 0 || count == 8 {
             return None;
@@ -157,7 +165,7 @@ impl<'a> Cursor<'a> {
         after.advance(count);
         let mut fraction = 0;
         if after.literal(b".").is_some() {
-            let digits = after.word()? ^ ZEROS;
+            let digits = after.word(0) ^ ZEROS;
             let count = digit_count(digits);
             // The digits stand at the front of the word: what follows them counts as zeros, which
             // scales the fraction to eight digits for free.
@@ -185,7 +193,7 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub(super) fn skip_string(&mut self) -> Option<()> {
         loop {
-            let word = self.word()?;
+            let word = self.word(0);
             let quotes = zero_bytes(word ^ QUOTES);
             let control = word.wrapping_sub(SPACES) & !word & HIGH;
             let stops = quotes | zero_bytes(word ^ BACKSLASHES) | control;
@@ -206,17 +214,19 @@ impl<'a> Cursor<'a> {
     /// The rest of a string of at most 16 bytes, as a key.
     #[inline]
     pub(super) fn symbol(&mut self) -> Option<SymbolKey> {
-        let low = self.word()?;
+        let low = self.word(0);
         let quotes = zero_bytes(low ^ QUOTES);
         if quotes != 0 {
             let len = byte_of(quotes.trailing_zeros());
             self.advance(len + 1);
             return Some(SymbolKey::new(low & !(u64::MAX << (8 * len)), 0, len));
         }
-        let high = u64::from_le_bytes(*self.rest.get(8..)?.first_chunk::<8>()?);
+        let high = self.word(8);
         let quotes = zero_bytes(high ^ QUOTES);
         if quotes == 0 {
-            return None;
+            self.advance(16);
+            self.literal(b"\"")?;
+            return Some(SymbolKey::new(low, high, 16));
         }
         let len = byte_of(quotes.trailing_zeros());
         self.advance(8 + len + 1);
@@ -263,7 +273,7 @@ mod tests {
 
     /// Frames go on behind a value.
     fn padded(text: &str) -> Vec<u8> {
-        format!("{text}\",\"f\":100,\"l\":105,\"T\":123").into_bytes()
+        format!("{text}\",").into_bytes()
     }
 
     proptest! {
@@ -276,7 +286,7 @@ mod tests {
 
         #[test]
         fn an_integer_reads_as_a_json_parser_reads_it(text in "[0-9]{1,20}[,x.]?") {
-            let bytes = format!("{text},\"l\":105,\"T\":123");
+            let bytes = format!("{text},\"l\":1");
             let mut cursor = Cursor::new(bytes.as_bytes());
             let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
             let expected: Option<u64> = serde_json::from_str(&digits).ok();
@@ -291,7 +301,7 @@ mod tests {
 
         #[test]
         fn a_skipped_string_is_one_to_a_json_parser(text in "[a-z@!\"\\\\\u{1}\u{20}é]{0,20}") {
-            let bytes = format!("\"{text}\"12345678");
+            let bytes = format!("\"{text}\"");
             let mut values =
                 serde_json::Deserializer::from_str(&bytes).into_iter::<serde::de::IgnoredAny>();
             let expected = values.next().is_some_and(|v| v.is_ok()).then(|| values.byte_offset());
@@ -300,7 +310,8 @@ mod tests {
             if cursor.skip_string().is_some() {
                 prop_assert_eq!(Some(bytes.len() - cursor.rest().len()), expected);
             } else {
-                prop_assert!(text.contains(['\\', '\u{1}']) || text.len() > 12);
+                let unsure = text.contains(['\\', '\u{1}']);
+                prop_assert!(unsure);
             }
         }
     }

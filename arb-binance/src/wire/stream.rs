@@ -13,6 +13,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use self::levels::Levels;
+pub(super) use self::levels::read as read_levels;
 use self::records::{Records, Unused};
 use super::cursor::Cursor;
 use super::message::{Answer, Counters, Dropped, Message, Refusal};
