@@ -12,9 +12,8 @@ use arb::sweep::{
 };
 use arb::tape::{Gaps, Source, SourceKind, Tape, TapeOptions};
 use arb::{
-    Book, Bracket, Context, Decimal, Decision, Direction, Entry, Event, ExitRules, Factors,
-    InstrumentId, Intent, Leg, PaperConfig, Price, Qty, Reason, Registry, Side, Strategy, Tier,
-    Timestamp, Trade,
+    Bracket, Context, Decimal, Decision, Direction, Entry, Event, ExitRules, Factors, InstrumentId,
+    Intent, Price, Qty, Reason, Registry, Side, Strategy, Tier, Timestamp, Trade,
 };
 
 use crate::support::config;
@@ -92,7 +91,6 @@ impl Bench {
         let plan = Plan::new(facts.period, 0, &options).unwrap();
         let setup = Setup {
             config: config(),
-            paper: PaperConfig::default(),
             file: "v51_baseline.json".to_owned(),
             begins: plan.period.from,
         };
@@ -270,8 +268,7 @@ impl Strategy for Eager {
             factors: Factors::default(),
         };
         out.push(Intent::Enter(Box::new(Entry {
-            book: Book::Directional,
-            legs: vec![Leg { instrument, side: Side::Buy }],
+            side: Side::Buy,
             bracket: Bracket { atr, rules: ExitRules::standard() },
             risk_r: Decimal::new(1, 2),
             cool_down_ms: COOL_DOWN_MS,
