@@ -40,7 +40,8 @@ impl Scan<'_> {
             let count = (other.trailing_zeros() / 8) as usize;
             if count > 0 {
                 let digits = if count == 8 { word } else { word << (64 - 8 * count) };
-                let power = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+                let power =
+                    [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
                 value = value * power[count] + eight(digits);
                 self.at += count;
             }

@@ -157,6 +157,8 @@ struct Row<'a> {
     m: bool,
 }
 
+type Parser = fn(&[u8], &SymbolTable) -> Event;
+
 fn generic(frame: &[u8], symbols: &SymbolTable) -> Event {
     let row = serde_json::from_slice::<Envelope<'_>>(frame).unwrap().data;
     Event::trade(Trade {
@@ -225,7 +227,7 @@ fn peers(
         });
     });
     let symbols = symbols();
-    let parsers: [(&str, fn(&[u8], &SymbolTable) -> Event); 2] =
+    let parsers: [(&str, Parser); 2] =
         [("serde_json, borrowed", generic), ("serde_json, Value", value)];
     for (name, parse) in parsers {
         group.bench_function(name, |bench| {

@@ -118,7 +118,10 @@ fn limits_come_from_exchange_info() {
 
 #[test]
 fn costs_follow_the_limit_parameter() {
-    assert_eq!([99, 100, 499, 500, 1_000, 1_001].map(|n| Cost::klines(n).weight), [1, 2, 2, 5, 5, 10]);
+    assert_eq!(
+        [99, 100, 499, 500, 1_000, 1_001].map(|n| Cost::klines(n).weight),
+        [1, 2, 2, 5, 5, 10]
+    );
     assert_eq!([5, 50, 100, 500, 1_000].map(|n| Cost::depth(n).weight), [2, 2, 5, 10, 20]);
 }
 
