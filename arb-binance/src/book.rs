@@ -172,11 +172,8 @@ impl OrderBook {
 
     /// Takes the next update of the stream.
     pub fn update(&mut self, update: &DepthUpdate<'_>) -> UpdateOutcome {
-        let ids = Ids {
-            first: update.first_id,
-            last: update.last_id,
-            previous: update.previous_id,
-        };
+        let ids =
+            Ids { first: update.first_id, last: update.last_id, previous: update.previous_id };
         let outcome = self.place(ids);
         match outcome {
             UpdateOutcome::Applied => self.apply(ids, update.bids, update.asks),

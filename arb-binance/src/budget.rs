@@ -180,9 +180,6 @@ impl Budget {
     /// Asks to send a request now.
     pub fn request(&mut self, cost: Cost, priority: Priority, now: Timestamp) -> Verdict {
         let now = self.tick(now);
-        if now < self.stopped_until {
-            return Verdict::Wait(self.stopped_until);
-        }
         let cap = match priority {
             Priority::Orders => self.weight.limit,
             Priority::MarketData => self.weight.limit - self.weight.limit.div_ceil(4),
@@ -190,6 +187,9 @@ impl Budget {
         let mut verdict = self.weight.check(cost.weight, cap);
         if let Some(pool) = cost.pool.map(|pool| self.pool(pool)) {
             verdict = later(verdict, pool.check(1, pool.limit));
+        }
+        if now < self.stopped_until {
+            verdict = later(verdict, Verdict::Wait(self.stopped_until));
         }
         if verdict == Verdict::Granted {
             self.weight.add(cost.weight, now);

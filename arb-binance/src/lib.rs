@@ -22,6 +22,6 @@ pub mod wire;
 
 pub use crate::book::{BookSide, DepthRules, OrderBook, SnapshotOutcome, UpdateOutcome};
 pub use crate::budget::{Budget, Cost, Limits, Pool, Priority, RateLimited, Verdict};
-pub use crate::contiguity::{BackfillRequest, TradeTracker, TrackerConfig, TrackerCounters};
+pub use crate::contiguity::{BackfillRequest, TrackerConfig, TrackerCounters, TradeTracker};
 pub use crate::fuzz::fuzz_frame;
 pub use crate::premium::{Leg, Premium};

@@ -124,13 +124,13 @@ mod tests {
     #[test]
     fn the_mean_is_that_of_the_last_sixty_seconds() {
         let mut premium = Premium::default();
-        for second in 0..200 {
+        for second in 0..200_i32 {
             let coin = (100 + second).to_string();
-            all(&mut premium, second, &coin);
+            all(&mut premium, second.into(), &coin);
             let first = (second - 59).max(0);
-            let sum: i64 = (first..=second).map(|s| 100 + s).sum();
-            let mean = sum as f64 / (second - first + 1) as f64 / 100.0 - 1.0;
-            near(premium.sample(at(second)), mean);
+            let sum: i32 = (first..=second).map(|s| 100 + s).sum();
+            let mean = f64::from(sum) / f64::from(second - first + 1) / 100.0 - 1.0;
+            near(premium.sample(at(second.into())), mean);
         }
     }
 

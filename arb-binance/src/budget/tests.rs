@@ -71,21 +71,20 @@ fn the_venue_wins_when_it_counted_more() {
 
 #[test]
 fn a_429_stops_everything_until_the_named_time() {
-    let mut budget = futures();
-    budget.limited(RateLimited::TooMany, Some(at(7_000)), at(0));
     for priority in [Priority::Orders, Priority::MarketData] {
+        let mut budget = futures();
+        budget.limited(RateLimited::TooMany, Some(at(7_000)), at(0));
+        assert_eq!(budget.stopped_until(at(6_000)), Some(at(7_000)));
         let verdict = budget.request(Cost::weight(1), priority, at(6_999));
         assert_eq!(verdict, Verdict::Wait(at(7_000)));
         assert_eq!(budget.request(Cost::weight(1), priority, at(7_000)), Verdict::Granted);
-        budget.limited(RateLimited::TooMany, Some(at(7_000)), at(0));
     }
-    assert_eq!(budget.stopped_until(at(6_000)), Some(at(7_000)));
 }
 
 #[test]
 fn stops_without_a_time_double_until_a_success() {
     let mut budget = futures();
-    let mut stop = |budget: &mut Budget, how, now| {
+    let stop = |budget: &mut Budget, how, now| {
         budget.limited(how, None, at(now));
         budget.stopped_until(at(now)).unwrap().as_millis() - at(now).as_millis()
     };
@@ -119,7 +118,10 @@ fn limits_come_from_exchange_info() {
 
 #[test]
 fn costs_follow_the_limit_parameter() {
-    assert_eq!([99, 100, 499, 500, 1_000, 1_001].map(|n| Cost::klines(n).weight), [1, 2, 2, 5, 5, 10]);
+    assert_eq!(
+        [99, 100, 499, 500, 1_000, 1_001].map(|n| Cost::klines(n).weight),
+        [1, 2, 2, 5, 5, 10]
+    );
     assert_eq!([5, 50, 100, 500, 1_000].map(|n| Cost::depth(n).weight), [2, 2, 5, 10, 20]);
 }
 

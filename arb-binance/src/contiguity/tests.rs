@@ -180,20 +180,22 @@ enum Step {
 /// Two connections that each deliver most of the ids, somewhat out of order, some twice.
 fn steps(last: u64) -> impl Strategy<Value = Vec<Step>> {
     let one = move || {
-        proptest::collection::vec((any::<bool>(), 0_u64..20, 0_u8..12), last as usize).prop_map(
-            move |draws| {
-                let mut ids: Vec<(u64, u64)> = Vec::new();
-                for (id, (shift, by, fate)) in (1..=last).zip(draws) {
-                    let place = id * 4 + if shift { by } else { 0 };
-                    match fate {
-                        0 => {}
-                        1 => ids.extend([(place, id), (place + by, id)]),
-                        _ => ids.push((place, id)),
-                    }
-                }
-                ids
-            },
+        proptest::collection::vec(
+            (any::<bool>(), 0_u64..20, 0_u8..12),
+            usize::try_from(last).unwrap(),
         )
+        .prop_map(move |draws| {
+            let mut ids: Vec<(u64, u64)> = Vec::new();
+            for (id, (shift, by, fate)) in (1..=last).zip(draws) {
+                let place = id * 4 + if shift { by } else { 0 };
+                match fate {
+                    0 => {}
+                    1 => ids.extend([(place, id), (place + by, id)]),
+                    _ => ids.push((place, id)),
+                }
+            }
+            ids
+        })
     };
     let other = proptest::collection::vec(
         (

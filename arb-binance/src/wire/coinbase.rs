@@ -80,7 +80,9 @@ impl Reader {
         }
         let named = frame.channel.as_ref().or(frame.kind.as_ref());
         match named.map(|name| &*name.0) {
-            Some("ticker") if frame.channel.is_none() => self.ticker(&frame.ticker, None, &mut sink),
+            Some("ticker") if frame.channel.is_none() => {
+                self.ticker(&frame.ticker, None, &mut sink)
+            }
             Some("ticker" | "ticker_batch") => {
                 for ticker in frame.events.iter().flatten().flat_map(|event| &event.tickers) {
                     self.ticker(ticker, frame.timestamp.as_ref(), &mut sink);
@@ -256,8 +258,16 @@ mod tests {
         assert_eq!(nanos("2024-02-29T12:34:56.789Z"), Some(1_709_210_096_789_000_000));
         assert_eq!(nanos("2026-08-09T21:05:48.2283468291Z"), Some(1_786_309_548_228_346_829));
         assert_eq!(nanos("2026-08-09 21:05:48.5+00:00"), Some(1_786_309_548_500_000_000));
-        for text in ["", "2026-08-09", "2026-13-09T21:05:48Z", "2026-08-09T25:05:48Z", "x-1-1T1:1:1Z",
-            "2026-08-09T21:05:48.Z", "2026-08-09T21:05:48+02:00", "2026-08-09T21:05:48.1e2Z"] {
+        for text in [
+            "",
+            "2026-08-09",
+            "2026-13-09T21:05:48Z",
+            "2026-08-09T25:05:48Z",
+            "x-1-1T1:1:1Z",
+            "2026-08-09T21:05:48.Z",
+            "2026-08-09T21:05:48+02:00",
+            "2026-08-09T21:05:48.1e2Z",
+        ] {
             assert_eq!(nanos(text), None, "{text}");
         }
     }

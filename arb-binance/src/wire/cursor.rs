@@ -20,51 +20,60 @@ const POWERS: [u64; 8] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_
 /// 10⁸: the units in one, and what eight more digits shift by.
 const ONE: u64 = 100_000_000;
 
-/// What is left of a frame.
+/// A place in a frame.
+///
+/// It is an index and not a shorter slice: what follows a number can then be loaded as soon as the
+/// number's length is known, with the check of the end predicted beside it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor<'a> {
-    rest: &'a [u8],
+    bytes: &'a [u8],
+    at: usize,
 }
 
 impl<'a> Cursor<'a> {
     #[inline]
     pub(super) const fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes }
+        Self { bytes, at: 0 }
     }
 
     #[inline]
-    pub(super) const fn rest(&self) -> &'a [u8] {
-        self.rest
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
     }
 
     #[inline]
-    pub(super) fn advance(&mut self, count: usize) {
-        self.rest = self.rest.get(count..).unwrap_or_default();
+    pub(super) const fn advance(&mut self, count: usize) {
+        self.at = self.at.saturating_add(count);
     }
 
     /// The text as written.
     #[inline]
     pub(super) fn literal<const N: usize>(&mut self, text: &[u8; N]) -> Option<()> {
-        let (head, rest) = self.rest.split_first_chunk::<N>()?;
-        if head != text {
+        if self.chunk::<N>(0)? != text {
             return None;
         }
-        self.rest = rest;
+        self.at += N;
         Some(())
     }
 
-    /// The eight bytes `at` bytes from here; past the end they are zero, which no text is.
     #[inline]
-    fn word(&self, at: usize) -> u64 {
-        match self.rest.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+    fn chunk<const N: usize>(&self, ahead: usize) -> Option<&'a [u8; N]> {
+        let start = self.at + ahead;
+        self.bytes.get(start..start + N)?.first_chunk()
+    }
+
+    /// The eight bytes `ahead` of here; past the end they are zero, which no text is.
+    #[inline]
+    fn word(&self, ahead: usize) -> u64 {
+        match self.chunk::<8>(ahead) {
             Some(bytes) => u64::from_le_bytes(*bytes),
-            None => self.last_word(at),
+            None => self.last_word(ahead),
         }
     }
 
     #[cold]
-    fn last_word(&self, at: usize) -> u64 {
-        let left = self.rest.get(at..).unwrap_or_default();
+    fn last_word(&self, ahead: usize) -> u64 {
+        let left = self.bytes.get(self.at + ahead..).unwrap_or_default();
         left.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
     }
 
@@ -79,7 +88,7 @@ impl<'a> Cursor<'a> {
         if count == 0 || (count > 1 && digits & 0xFF == 0) {
             return None;
         }
-        self.advance(count);
+        self.at += count;
         Some(join(digits << (64 - 8 * count)))
     }
 
@@ -91,11 +100,11 @@ impl<'a> Cursor<'a> {
             return None;
         }
         let upper = join(digits);
-        self.advance(8 + count);
+        self.at += 8 + count;
         match count {
             0 => Some(upper),
             1..8 => Some(upper * POWERS.get(count)? + join(more << (64 - 8 * count))),
-            _ if self.rest.first().is_some_and(u8::is_ascii_digit) => None,
+            _ if self.rest().first().is_some_and(u8::is_ascii_digit) => None,
             _ => Some(upper * ONE + join(more)),
         }
     }
@@ -108,10 +117,10 @@ impl<'a> Cursor<'a> {
         if count == 0 || (count > 1 && digits & 0xFF == 0) {
             return None;
         }
-        self.advance(count);
+        self.at += count;
         while count == 8 {
             count = digit_count(self.word(0) ^ ZEROS);
-            self.advance(count);
+            self.at += count;
         }
         Some(())
     }
@@ -162,7 +171,7 @@ impl<'a> Cursor<'a> {
         }
         let whole = join(digits << (64 - 8 * count)) * ONE;
         let mut after = *self;
-        after.advance(count);
+        after.at += count;
         let mut fraction = 0;
         if after.literal(b".").is_some() {
             let digits = after.word(0) ^ ZEROS;
@@ -174,7 +183,7 @@ impl<'a> Cursor<'a> {
                 8 => join(digits),
                 _ => join(digits & !(u64::MAX << (8 * count))),
             };
-            after.advance(count);
+            after.at += count;
         }
         after.literal(b"\"")?;
         *self = after;
@@ -183,9 +192,10 @@ impl<'a> Cursor<'a> {
 
     #[cold]
     fn any_units(&mut self) -> Option<i64> {
-        let end = memchr(b'"', self.rest)?;
-        let units = parse_units(self.rest.get(..end)?).ok()?;
-        self.advance(end + 1);
+        let rest = self.rest();
+        let end = memchr(b'"', rest)?;
+        let units = parse_units(rest.get(..end)?).ok()?;
+        self.at += end + 1;
         Some(units)
     }
 
@@ -198,7 +208,7 @@ impl<'a> Cursor<'a> {
             let control = word.wrapping_sub(SPACES) & !word & HIGH;
             let stops = quotes | zero_bytes(word ^ BACKSLASHES) | control;
             if stops == 0 {
-                self.advance(8);
+                self.at += 8;
                 continue;
             }
             // The lowest mark of each mask is exact, so the lowest of all is.
@@ -206,7 +216,7 @@ impl<'a> Cursor<'a> {
             if quotes >> lowest & 1 == 0 {
                 return None;
             }
-            self.advance(byte_of(lowest) + 1);
+            self.at += byte_of(lowest) + 1;
             return Some(());
         }
     }
@@ -218,18 +228,18 @@ impl<'a> Cursor<'a> {
         let quotes = zero_bytes(low ^ QUOTES);
         if quotes != 0 {
             let len = byte_of(quotes.trailing_zeros());
-            self.advance(len + 1);
+            self.at += len + 1;
             return Some(SymbolKey::new(low & !(u64::MAX << (8 * len)), 0, len));
         }
         let high = self.word(8);
         let quotes = zero_bytes(high ^ QUOTES);
         if quotes == 0 {
-            self.advance(16);
+            self.at += 16;
             self.literal(b"\"")?;
             return Some(SymbolKey::new(low, high, 16));
         }
         let len = byte_of(quotes.trailing_zeros());
-        self.advance(8 + len + 1);
+        self.at += 8 + len + 1;
         Some(SymbolKey::new(low, high & !(u64::MAX << (8 * len)), 8 + len))
     }
 }

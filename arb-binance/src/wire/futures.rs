@@ -14,8 +14,7 @@
 //! `st`, `ps`. COIN-M records on shared connections (`st` other than 1) are left out.
 
 use super::cursor::Cursor;
-use super::message::Message;
-use super::scan;
+use super::scan::{self, Scanned};
 use super::stream::{Product, Reader};
 use super::symbols::SymbolTable;
 
@@ -27,14 +26,14 @@ pub fn reader(symbols: SymbolTable) -> Reader {
 
 /// A record of one of the busy kinds.
 #[inline]
-pub(super) fn scan(c: &mut Cursor<'_>, symbols: &SymbolTable) -> Option<Message<'static>> {
+pub(super) fn scan(c: &mut Cursor<'_>, symbols: &SymbolTable) -> Option<Scanned> {
     c.literal(b"{\"e\":\"")?;
     if c.literal(b"aggTrade\",\"E\":").is_some() {
-        return scan::agg_trade(c, symbols).map(Message::AggTrade);
+        return scan::agg_trade(c, symbols).map(Scanned::AggTrade);
     }
     if c.literal(b"bookTicker\",\"u\":").is_some() {
-        return scan::futures_ticker(c, symbols).map(Message::Quote);
+        return scan::futures_ticker(c, symbols).map(Scanned::Quote);
     }
     c.literal(b"markPriceUpdate\",\"E\":")?;
-    scan::mark(c, symbols).map(Message::Mark)
+    scan::mark(c, symbols).map(Scanned::Mark)
 }

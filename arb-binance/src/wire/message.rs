@@ -118,8 +118,7 @@ impl Liquidation {
     /// Average price × filled quantity, quote currency.
     #[must_use]
     pub fn notional(&self) -> Money {
-        self.average_price
-            .map_or(Money::ZERO, |price| price.notional(self.filled_qty).to_money())
+        self.average_price.map_or(Money::ZERO, |price| price.notional(self.filled_qty).to_money())
     }
 
     fn input(&self) -> Input {

@@ -6,9 +6,28 @@
 use arb_core::{InstrumentId, Qty, Side, Trade};
 
 use super::cursor::Cursor;
-use super::message::{BookTicker, MarkUpdate, TradePrint};
+use super::message::{BookTicker, MarkUpdate, Message, TradePrint};
 use super::symbols::SymbolTable;
 use super::text::rate_of;
+
+/// A record of one of the kinds that are scanned.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Scanned {
+    AggTrade(TradePrint),
+    Quote(BookTicker),
+    Mark(MarkUpdate),
+}
+
+impl Scanned {
+    #[inline]
+    pub(super) const fn message(self) -> Message<'static> {
+        match self {
+            Self::AggTrade(print) => Message::AggTrade(print),
+            Self::Quote(ticker) => Message::Quote(ticker),
+            Self::Mark(mark) => Message::Mark(mark),
+        }
+    }
+}
 
 /// `…` of `{"e":"aggTrade","E":…}`, from futures or spot.
 #[inline]
@@ -114,16 +133,7 @@ fn levels(c: &mut Cursor<'_>, symbols: &SymbolTable, update_id: u64) -> Option<B
     c.literal(b",\"A\":\"")?;
     let ask_qty = Some(c.qty()?);
     let (ts, sent_at) = (None, None);
-    Some(BookTicker {
-        instrument,
-        update_id,
-        ts,
-        sent_at,
-        best_bid,
-        bid_qty,
-        best_ask,
-        ask_qty,
-    })
+    Some(BookTicker { instrument, update_id, ts, sent_at, best_bid, bid_qty, best_ask, ask_qty })
 }
 
 /// `…` of `{"e":"markPriceUpdate","E":…}`.
@@ -148,14 +158,7 @@ pub(super) fn mark(c: &mut Cursor<'_>, symbols: &SymbolTable) -> Option<MarkUpda
     c.literal(b",\"T\":")?;
     let next_funding_at = Some(c.time()?).filter(|at| at.as_nanos() != 0);
     end(c)?;
-    Some(MarkUpdate {
-        instrument,
-        sent_at,
-        mark_price,
-        index_price,
-        funding_rate,
-        next_funding_at,
-    })
+    Some(MarkUpdate { instrument, sent_at, mark_price, index_price, funding_rate, next_funding_at })
 }
 
 /// Whether the estimated settlement price stood here.

@@ -5,8 +5,7 @@
 //! record of a book ticker has neither a name nor a time.
 
 use super::cursor::Cursor;
-use super::message::Message;
-use super::scan;
+use super::scan::{self, Scanned};
 use super::stream::{Product, Reader};
 use super::symbols::SymbolTable;
 
@@ -18,10 +17,10 @@ pub fn reader(symbols: SymbolTable) -> Reader {
 
 /// A record of one of the busy kinds.
 #[inline]
-pub(super) fn scan(c: &mut Cursor<'_>, symbols: &SymbolTable) -> Option<Message<'static>> {
+pub(super) fn scan(c: &mut Cursor<'_>, symbols: &SymbolTable) -> Option<Scanned> {
     if c.literal(b"{\"u\":").is_some() {
-        return scan::spot_ticker(c, symbols).map(Message::Quote);
+        return scan::spot_ticker(c, symbols).map(Scanned::Quote);
     }
     c.literal(b"{\"e\":\"aggTrade\",\"E\":")?;
-    scan::agg_trade(c, symbols).map(Message::AggTrade)
+    scan::agg_trade(c, symbols).map(Scanned::AggTrade)
 }

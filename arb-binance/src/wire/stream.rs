@@ -17,6 +17,7 @@ pub(super) use self::levels::read as read_levels;
 use self::records::{Records, Unused};
 use super::cursor::Cursor;
 use super::message::{Answer, Counters, Dropped, Message, Refusal};
+use super::scan::Scanned;
 use super::symbols::SymbolTable;
 use super::text::{Flaw, Text};
 use super::{futures, spot};
@@ -84,7 +85,7 @@ impl Reader {
     pub fn read(&mut self, frame: &[u8], mut sink: impl FnMut(Message<'_>)) {
         self.counters.frames += 1;
         match scan(self.product, frame, &self.symbols) {
-            Some(message) => sink(message),
+            Some(scanned) => sink(scanned.message()),
             None => self.parse(frame, Path::ScanFirst, &mut sink),
         }
     }
@@ -134,9 +135,9 @@ impl Reader {
             first = false;
             let mut ahead = rest;
             if path == Path::ScanFirst
-                && let Some(message) = scan_record(self.product, &mut ahead, &self.symbols)
+                && let Some(scanned) = scan_record(self.product, &mut ahead, &self.symbols)
             {
-                sink(message);
+                sink(scanned.message());
                 rest = ahead;
                 continue;
             }
@@ -196,24 +197,20 @@ impl Reader {
 
 /// A whole frame with one record of a busy kind.
 #[inline]
-fn scan(product: Product, frame: &[u8], symbols: &SymbolTable) -> Option<Message<'static>> {
+fn scan(product: Product, frame: &[u8], symbols: &SymbolTable) -> Option<Scanned> {
     let mut c = Cursor::new(frame);
     if c.literal(b"{\"stream\":\"").is_none() {
-        let message = scan_record(product, &mut c, symbols)?;
-        return c.rest().is_empty().then_some(message);
+        let scanned = scan_record(product, &mut c, symbols)?;
+        return c.rest().is_empty().then_some(scanned);
     }
     c.skip_string()?;
     c.literal(b",\"data\":")?;
-    let message = scan_record(product, &mut c, symbols)?;
-    (c.rest() == b"}").then_some(message)
+    let scanned = scan_record(product, &mut c, symbols)?;
+    (c.rest() == b"}").then_some(scanned)
 }
 
 #[inline]
-fn scan_record(
-    product: Product,
-    c: &mut Cursor<'_>,
-    symbols: &SymbolTable,
-) -> Option<Message<'static>> {
+fn scan_record(product: Product, c: &mut Cursor<'_>, symbols: &SymbolTable) -> Option<Scanned> {
     match product {
         Product::Futures => futures::scan(c, symbols),
         Product::Spot => spot::scan(c, symbols),

@@ -386,8 +386,7 @@ impl Listing {
     #[must_use]
     pub fn hedge<'a>(&self, spot: &'a ExchangeInfo) -> Option<Hedge<'a>> {
         let find = |base: &str| {
-            let same =
-                |it: &&Listing| it.base_asset == base && it.quote_asset == self.quote_asset;
+            let same = |it: &&Listing| it.base_asset == base && it.quote_asset == self.quote_asset;
             spot.listings.iter().find(same)
         };
         if let Some(spot) = find(&self.base_asset) {

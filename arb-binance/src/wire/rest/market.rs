@@ -12,9 +12,7 @@ use super::{Page, Skipped, decode, of, page};
 use crate::wire::message::{Dropped, Interval, Kline, Level, MarkUpdate};
 use crate::wire::stream::read_levels;
 use crate::wire::symbols::SymbolTable;
-use crate::wire::text::{
-    Flaw, Text, Whole, optional_price, optional_time, price, qty, rate, time,
-};
+use crate::wire::text::{Flaw, Text, Whole, optional_price, optional_time, price, qty, rate, time};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

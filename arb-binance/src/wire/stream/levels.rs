@@ -19,11 +19,7 @@ pub(crate) struct Levels {
 }
 
 /// Reads `[["price","qty"],…]`.
-pub(crate) fn read(
-    field: &'static str,
-    raw: &RawValue,
-    out: &mut Vec<Level>,
-) -> Result<(), Flaw> {
+pub(crate) fn read(field: &'static str, raw: &RawValue, out: &mut Vec<Level>) -> Result<(), Flaw> {
     out.clear();
     if scan(raw.get().as_bytes(), out).is_some() {
         return Ok(());
@@ -76,7 +72,8 @@ impl<'de> Visitor<'de> for Rows<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
         while let Some(row) = rows.next_element::<Row<'de>>()? {
-            let level = || Ok(Level { price: price(self.field, &row.0)?, qty: qty(self.field, &row.1)? });
+            let level =
+                || Ok(Level { price: price(self.field, &row.0)?, qty: qty(self.field, &row.1)? });
             match level() {
                 Ok(level) => self.out.push(level),
                 Err(flaw) => {

@@ -10,8 +10,7 @@ use serde_json::value::RawValue;
 use super::levels::{self, Levels};
 use super::{Product, Sink};
 use crate::wire::message::{
-    BookTicker, DepthUpdate, Dropped, Interval, Kline, Liquidation, MarkUpdate, Message,
-    TradePrint,
+    BookTicker, DepthUpdate, Dropped, Interval, Kline, Liquidation, MarkUpdate, Message, TradePrint,
 };
 use crate::wire::symbols::SymbolTable;
 use crate::wire::text::{
@@ -37,7 +36,12 @@ pub(super) struct Records<'r> {
 }
 
 impl Records<'_> {
-    pub(super) fn read(self, payload: &[u8], product: Product, sink: Sink<'_>) -> Result<(), Unused> {
+    pub(super) fn read(
+        self,
+        payload: &[u8],
+        product: Product,
+        sink: Sink<'_>,
+    ) -> Result<(), Unused> {
         let named: Named<'_> = parse("record", payload)?;
         let Some(event) = named.e else {
             return match product {

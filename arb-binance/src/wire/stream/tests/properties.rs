@@ -55,7 +55,10 @@ fn record() -> impl Strategy<Value = String> {
         proptest::collection::vec(number(), 3),
         proptest::collection::vec(decimal(), 4),
         symbol(),
-        (prop_oneof![9 => Just("true"), 9 => Just("false"), 1 => Just("1")], "-?[0-9]\\.[0-9]{1,9}|"),
+        (
+            prop_oneof![9 => Just("true"), 9 => Just("false"), 1 => Just("1")],
+            "-?[0-9]\\.[0-9]{1,9}|",
+        ),
         prop_oneof![9 => Just("1"), 1 => Just("2"), 1 => Just("null")],
     );
     values.prop_map(|(template, times, numbers, decimals, symbol, (flag, rate), product)| {
