@@ -278,9 +278,8 @@ impl fmt::Display for Reason {
 /// Two numbers to compare, with as many decimals as it takes to see them differ: two, from 1 on,
 /// else four; all where that is not enough.
 fn figures(actual: Option<f64>, limit: Option<f64>) -> (String, String) {
-    let show = |value: Option<f64>, round: fn(f64) -> String| {
-        value.map_or("absent".to_owned(), round)
-    };
+    let show =
+        |value: Option<f64>, round: fn(f64) -> String| value.map_or("absent".to_owned(), round);
     let rounded = (show(actual, figure), show(limit, figure));
     match rounded.0 == rounded.1 {
         true => (show(actual, |value| value.to_string()), show(limit, |value| value.to_string())),
