@@ -73,7 +73,19 @@ impl<R: Read> Reader<R> {
         self.records += 1;
         self.last_at = self.offset;
         self.offset += 9 + u64::from(length);
+        if kind == Kind::End {
+            self.ends()?;
+        }
         Ok(kind)
+    }
+
+    /// Makes sure that nothing lies behind the end: it would be passed over without a word.
+    fn ends(&mut self) -> Result<(), RecordError> {
+        let behind = (&mut self.input).take(1).read_to_end(&mut Vec::new())?;
+        if behind > 0 {
+            return Err(self.corrupt("there is data behind the end of the journal"));
+        }
+        Ok(())
     }
 
     /// Reads the beginning and tells the version of the engine that wrote it.

@@ -47,6 +47,15 @@ fn every_cut_and_every_flipped_byte_is_found() {
 }
 
 #[test]
+fn data_behind_the_end_is_damage() {
+    for more in [b"x".to_vec(), journal()] {
+        let doubled = [journal(), more].concat();
+        let error = replay(doubled.as_slice(), Registry::builtin()).unwrap_err();
+        assert!(error.to_string().contains("behind the end"), "{error}");
+    }
+}
+
+#[test]
 fn tells_the_first_output_that_differs() {
     // The same events under another configuration's outputs: the first event is replaced by one
     // that the engine refuses, so every later output is missing.

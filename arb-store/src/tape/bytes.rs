@@ -47,6 +47,14 @@ impl Origin {
             Self::Memory(bytes) => Ok(bytes.len().try_into().unwrap_or(u64::MAX)),
         }
     }
+
+    /// Whether it can be read twice: its beginning is looked at before the whole is read.
+    fn is_regular(&self) -> io::Result<bool> {
+        match self {
+            Self::File(path) => std::fs::metadata(path).map(|meta| meta.is_file()),
+            Self::Memory(_) => Ok(true),
+        }
+    }
 }
 
 /// A file with its name for messages.
@@ -93,6 +101,11 @@ impl Packed {
 
     /// The CSV texts inside: several only for a zip, in the order of their names.
     pub(super) fn parts(&self) -> Result<Vec<Part>, TapeError> {
+        if !self.origin.is_regular().map_err(|e| self.io(e))? {
+            let what = "is not a regular file, and is read more than once; \
+                        write a pipe's data to a file and name that, or name the files of a folder";
+            return Err(TapeError::Unsupported { file: Arc::clone(&self.name), what });
+        }
         let mut reader = self.origin.open().map_err(|e| self.io(e))?;
         let mut magic = Vec::new();
         reader.by_ref().take(4).read_to_end(&mut magic).map_err(|e| self.io(e))?;

@@ -10,6 +10,7 @@
 //! taken without looking at them.
 
 use std::cmp::Reverse;
+use std::fmt;
 use std::sync::Arc;
 
 use arb_core::{Event, EventKind, Gap, GapAccepted, Hole, Timestamp};
@@ -27,13 +28,20 @@ struct Waiting {
     first_id: u64,
 }
 
+/// What a file calls itself and the columns that order it.
+struct Names {
+    file: Arc<str>,
+    id: Arc<str>,
+    time: Arc<str>,
+}
+
 /// The merged trades of an instrument.
 pub(super) struct Flow {
     owner: Owner,
     gaps: Gaps,
     /// First instant after the period.
     end: Timestamp,
-    names: Vec<Arc<str>>,
+    names: Vec<Names>,
     /// By first id, the lowest at the end.
     waiting: Vec<Waiting>,
     /// The open files; the first is behind all others.
@@ -96,11 +104,13 @@ impl Flow {
                             found.as_str(),
                             others.as_str()
                         );
-                        return Err(Fault { field: "id", message }.at(first.place()));
+                        return Err(Fault { field: "id", message }
+                            .at_column(first.place(), first.name("id")));
                     }
                     _ => counts = Some((found, Arc::clone(part.name()))),
                 }
-                self.names.push(Arc::clone(part.name()));
+                let (id, time) = (first.name("id"), first.name("time"));
+                self.names.push(Names { file: Arc::clone(part.name()), id, time });
                 self.waiting.push(Waiting { part, file: number, first_id: first.head.trade.id });
             }
         }
@@ -237,7 +247,8 @@ impl Flow {
                 return Ok(());
             }
             let (other, key) = (self.place(last), row.trade.id.to_string());
-            return Err(TapeError::Conflict { place, other, field: "id", key });
+            let (field, difference) = (self.column(row, |names| &names.id), difference(last, row));
+            return Err(TapeError::Conflict { place, other, field, key, difference });
         }
         let other = self.place(last);
         let (field, message) = if row.trade.id < last.trade.id {
@@ -251,11 +262,45 @@ impl Flow {
             );
             ("time", message)
         };
-        Err(Fault { field, message }.at(place))
+        let own = match field {
+            "id" => self.column(row, |names| &names.id),
+            _ => self.column(row, |names| &names.time),
+        };
+        Err(Fault { field, message }.at_column(place, own))
     }
 
     fn place(&self, row: &TradeRow) -> Place {
-        let name = usize::try_from(row.file).ok().and_then(|file| self.names.get(file));
-        Place { file: name.cloned().unwrap_or_else(|| "".into()), line: row.line }
+        Place { file: self.column(row, |names| &names.file), line: row.line }
     }
+
+    /// A name in the file of the row.
+    fn column(&self, row: &TradeRow, which: impl Fn(&Names) -> &Arc<str>) -> Arc<str> {
+        let names = usize::try_from(row.file).ok().and_then(|file| self.names.get(file));
+        names.map_or_else(|| "".into(), |names| Arc::clone(which(names)))
+    }
+}
+
+/// What differs between two rows of one id.
+#[cold]
+fn difference(last: &TradeRow, row: &TradeRow) -> String {
+    let (a, b) = (&last.trade, &row.trade);
+    let two =
+        |what: &str, a: &dyn fmt::Display, b: &dyn fmt::Display| format!("{what} ({a}, here {b})");
+    if a.price != b.price {
+        return two("price", &a.price, &b.price);
+    }
+    if a.qty != b.qty {
+        return two("quantity", &a.qty, &b.qty);
+    }
+    if a.taker_side != b.taker_side {
+        return "taker side".to_owned();
+    }
+    if a.ts == b.ts {
+        return "kind".to_owned();
+    }
+    let time = two("time", &a.ts.as_micros(), &b.ts.as_micros());
+    if a.ts.as_millis() != b.ts.as_millis() {
+        return format!("{time} µs");
+    }
+    format!("{time} µs; one file has milliseconds, the other microseconds: give only one of them")
 }

@@ -38,15 +38,19 @@ pub(super) fn events(
     consumed: &Consumed,
     duplicates: &mut u64,
 ) -> Result<Vec<Event>, TapeError> {
-    let rows = inputs::read_all(files, &klines::FORMAT, consumed, |fields, columns| {
-        let kline = klines::parse(fields, columns)?;
-        let close = super::table::text(fields, columns, 4);
-        let premium = inputs::fraction("close", close)?;
-        // The close time is written one unit early, and intervals are whole seconds.
-        let known_at = kline.close_time.ceil_to(SECOND);
-        Ok((kline.open_time, Sample { known_at, premium }))
+    let rows =
+        inputs::read_all(files, (&klines::FORMAT, "open_time"), consumed, |fields, columns| {
+            let kline = klines::parse(fields, columns)?;
+            let close = super::table::text(fields, columns, 4);
+            let premium = inputs::fraction("close", close)?;
+            // The close time is written one unit early, and intervals are whole seconds.
+            let known_at = kline.close_time.ceil_to(SECOND);
+            Ok((kline.open_time, Sample { known_at, premium }))
+        })?;
+    let rows = inputs::in_order(rows, duplicates, |last, row| {
+        let same = [("close", last.premium == row.premium), ("close time", last == row)];
+        same.iter().find(|(_, same)| !same).map(|(what, _)| *what)
     })?;
-    let rows = inputs::in_order(rows, "open_time", duplicates, |last, row| last == row)?;
     let mut intervals = Intervals::new(settlements);
     let mut mean = Mean::default();
     let mut events = Vec::with_capacity(rows.len());

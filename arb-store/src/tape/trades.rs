@@ -167,6 +167,11 @@ impl TradeFile {
         Counts::of(self.rows.columns())
     }
 
+    /// What the file calls a column.
+    pub(super) fn name(&self, field: &str) -> Arc<str> {
+        self.rows.name(field)
+    }
+
     /// The place of the row read last, which is the head.
     pub(super) fn place(&self) -> Place {
         self.rows.place()
