@@ -5,7 +5,6 @@
 //! then everything inside it, and nothing about a hole that lies before its first trade.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use arb_core::time::DAY;
 use arb_core::{Event, EventKind, InstrumentId, Side, Timestamp, Trade, hash_of};
@@ -53,12 +52,12 @@ pub trait Recording: Sync {
     ) -> Result<(), ReadError>;
 }
 
-/// A recording in memory, shared by all workers: 40 bytes a trade.
-#[derive(Clone, Debug)]
+/// A recording in memory, which all workers read: 40 bytes a trade.
+#[derive(Debug)]
 pub struct InMemory {
-    trades: Arc<[Trade]>,
+    trades: Vec<Trade>,
     /// Other events, each with the number of trades before it.
-    others: Arc<[(usize, Event)]>,
+    others: Vec<(usize, Event)>,
 }
 
 impl InMemory {
@@ -210,8 +209,8 @@ impl Reading {
             holes: self.holes,
             period: Span { from, to },
         };
-        let others: Arc<[(usize, Event)]> = self.others.into();
-        Some((facts, self.kept.map(|trades| InMemory { trades: trades.into(), others })))
+        let others = self.others;
+        Some((facts, self.kept.map(|trades| InMemory { trades, others })))
     }
 }
 
