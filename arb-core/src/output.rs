@@ -183,7 +183,7 @@ pub struct TradeNote {
 }
 
 /// State of a carry pair.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CarryStatus {
     /// Slices are still being added.
