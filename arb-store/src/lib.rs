@@ -1,7 +1,16 @@
-//! Recorded market data, read as engine events.
+//! Stores, and recorded market data read as engine events.
 //!
 //! Feature `tape` (default): readers of the public archive formats and their merge into one
 //! ordered [`tape::Tape`]. It needs no database and no runtime.
+//!
+//! Feature `sqlite`: the embedded store, one file. Feature `memory`: a store that forgets. Both
+//! pass the claims of feature `contract`.
 
+#[cfg(any(feature = "memory", feature = "sqlite"))]
+mod inputs;
+#[cfg(any(feature = "memory", feature = "sqlite"))]
+mod project;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 #[cfg(feature = "tape")]
 pub mod tape;
