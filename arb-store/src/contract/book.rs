@@ -101,7 +101,7 @@ pub async fn trades_keep_their_last_state_and_are_filtered_by_result(store: &imp
     let catalog = catalog(store).await;
     let (fee, time) = (money("1"), START);
     let closed = |id, pnl: &str| {
-        let mut note = trade(id, BTC, time.plus(i64::try_from(id).unwrap()));
+        let mut note = trade(id, ETH, time.plus(i64::try_from(id).unwrap()));
         (note.status, note.exit_time) = (TradeStatus::Sl, Some(START.plus(HOUR)));
         (note.pnl, note.fee, note.funding) = (money(pnl), fee, money("0"));
         (note.exit_price, note.r_multiple) = (Some(note.stop_price), Some(-1.0 / 3.0));

@@ -146,7 +146,7 @@ pub fn recorded() -> &'static [(Event, Vec<Output>)] {
         let mut log = Log::default();
         let paper = PaperConfig::default();
         let mut test = Backtest::new(config, paper, registry, &mut log).unwrap();
-        for trade in TapeGenerator::new(GeneratorConfig::btcusdt(1)).take(600_000) {
+        for trade in TapeGenerator::new(GeneratorConfig::btcusdt(1)).take(1_500_000) {
             test.on_trade(&trade, &mut log);
         }
         test.finish(&mut log);
