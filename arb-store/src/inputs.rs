@@ -12,6 +12,7 @@ use arb_core::{
 /// A market input.
 pub(crate) type Value = InputValue;
 
+#[cfg(feature = "sqlite")]
 const TABLE: &str = "market_indicators";
 
 /// The kinds that are kept by (instrument, kind, `as_of`).
@@ -43,6 +44,7 @@ pub(crate) fn text(value: &Value) -> (&'static str, String) {
 }
 
 /// The input of a kind and its text.
+#[cfg(feature = "sqlite")]
 pub(crate) fn parse(kind: &str, value: &str) -> Result<Value, StoreError> {
     let damage = || StoreError::Corrupt {
         table: TABLE,

@@ -46,15 +46,27 @@ pub(super) async fn signals(
     filter: &SignalFilter,
     page: Page,
 ) -> Result<Vec<SignalRow>, StoreError> {
-    let rows = page!(
-        conn,
-        "SELECT * FROM signal_logs WHERE (time_ms, id) < (?1, ?2)
-           AND (?4 IS NULL OR strategy = ?4) AND (?5 IS NULL OR instrument_id = ?5)
-         ORDER BY time_ms DESC, id DESC LIMIT ?3",
-        page,
-        filter.strategy.clone(),
-        filter.instrument.map(|key| i64::from(key.0))
-    );
+    let rows = match (filter.strategy.clone(), filter.instrument.map(|key| i64::from(key.0))) {
+        // What hosts ask for most has an index of its own.
+        (Some(strategy), Some(instrument)) => page!(
+            conn,
+            "SELECT * FROM signal_logs WHERE (time_ms, id) < (?1, ?2)
+               AND strategy = ?4 AND instrument_id = ?5
+             ORDER BY time_ms DESC, id DESC LIMIT ?3",
+            page,
+            strategy,
+            instrument
+        ),
+        (strategy, instrument) => page!(
+            conn,
+            "SELECT * FROM signal_logs WHERE (time_ms, id) < (?1, ?2)
+               AND (?4 IS NULL OR strategy = ?4) AND (?5 IS NULL OR instrument_id = ?5)
+             ORDER BY time_ms DESC, id DESC LIMIT ?3",
+            page,
+            strategy,
+            instrument
+        ),
+    };
     each(&rows, "signal_logs", |c| {
         Ok(SignalRow {
             id: c.number("id")?,

@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use sqlx::SqliteConnection;
 
 use super::SqliteStore;
+use super::cells::int;
 use super::chunk::CHUNK;
 use super::error::failed;
 use super::sealed::{self, Origin};
@@ -23,6 +24,7 @@ const CHUNKS: usize = 12;
 /// Rows removed in one step.
 const REMOVED: i64 = 50_000;
 
+#[derive(Clone)]
 struct Step {
     key: InstrumentKey,
     before: Timestamp,
@@ -31,17 +33,22 @@ struct Step {
 /// Seals the oldest rows before a time: whole chunks, and whatever lies among sealed trades. Tells
 /// how many.
 async fn seal(conn: &mut SqliteConnection, step: &Step) -> Result<u64, StoreError> {
+    const WHOLE: &str = "SELECT time_ns FROM agg_trades WHERE instrument_id = ?
+        ORDER BY agg_id LIMIT 1 OFFSET ?";
+    const SEALED: &str = "SELECT max(last_id) FROM agg_trade_chunks WHERE instrument_id = ?";
     let of = Listed { key: step.key, id: InstrumentId::default() };
-    let mut old = rows(conn, of, (0, i64::MAX), CHUNKS * CHUNK).await?;
+    let key = i64::from(of.key.0);
+    let whole = sqlx::query_scalar(WHOLE).bind(key).bind(int("agg_trades", CHUNK as u64 - 1)?);
+    let whole: Option<i64> = whole.fetch_optional(&mut *conn).await.map_err(failed)?;
+    let sealed = sqlx::query_scalar(SEALED).bind(key).fetch_one(&mut *conn).await;
+    let sealed: i64 = sealed.map(|id: Option<i64>| id.unwrap_or(-1)).map_err(failed)?;
+    // Without a whole chunk of old rows only those among sealed trades are worth reading.
+    let is_old = whole.is_some_and(|time| time < step.before.as_nanos());
+    let reach = if is_old { i64::MAX } else { sealed };
+    let mut old = rows(conn, of, (0, reach), CHUNKS * CHUNK).await?;
     old.truncate(old.partition_point(|t| t.ts < step.before));
     let whole = old.len() - old.len() % CHUNK;
-    let sealed_to: Option<i64> =
-        sqlx::query_scalar("SELECT max(last_id) FROM agg_trade_chunks WHERE instrument_id = ?")
-            .bind(i64::from(of.key.0))
-            .fetch_one(&mut *conn)
-            .await
-            .map_err(failed)?;
-    let among = |t: &Trade| id_of(t).is_ok_and(|id| Some(id) < sealed_to);
+    let among = |t: &Trade| id_of(t).is_ok_and(|id| id < sealed);
     old.truncate(old.partition_point(among).max(whole));
     let (Some(first), Some(last)) = (old.first(), old.last()) else { return Ok(0) };
     let (first, last) = (id_of(first)?, id_of(last)?);
@@ -114,28 +121,43 @@ async fn ends(
     Ok(first.first().copied().zip(last.first().copied()))
 }
 
-/// Removes rows of the other tables before the given times (market, signals); tells how many.
-async fn forget(
-    conn: &mut SqliteConnection,
-    (market, signals): &(Option<Timestamp>, Option<Timestamp>),
-) -> Result<u64, StoreError> {
-    const MARKET: [&str; 3] = [
-        "DELETE FROM rate_snapshots WHERE time_ms < ?",
-        "DELETE FROM market_indicators WHERE time_ms < ?",
-        "DELETE FROM liquidations WHERE time_ms < ?",
-    ];
-    const SIGNALS: [&str; 3] = [
-        "DELETE FROM signal_logs WHERE time_ms < ?",
-        "DELETE FROM signal_indicators WHERE time_ms < ?",
-        "DELETE FROM live_events WHERE time_ms < ?",
-    ];
+/// Removes market inputs and rates of an instrument before a time; tells how many.
+async fn forget_market(conn: &mut SqliteConnection, step: &Step) -> Result<u64, StoreError> {
+    // The times of rows are whole milliseconds; a bound inside one keeps it.
+    let (ms, ns) = (step.before.as_millis(), step.before.floor_to(1_000_000).as_nanos());
+    let rates = "DELETE FROM rate_snapshots WHERE instrument_id = ? AND time_ms < ?";
+    let inputs = "DELETE FROM market_indicators WHERE instrument_id = ? AND as_of_ns < ?";
+    let liquidations = "DELETE FROM liquidations WHERE instrument_id = ? AND time_ns < ?";
     let mut removed = 0;
-    for (statements, before) in [(MARKET, market), (SIGNALS, signals)] {
-        let Some(before) = before else { continue };
-        for statement in statements {
-            let gone = sqlx::query(statement).bind(before.as_millis()).execute(&mut *conn).await;
-            removed += gone.map_err(failed)?.rows_affected();
-        }
+    for (statement, before) in [(rates, ms), (inputs, ns), (liquidations, ns)] {
+        let gone = sqlx::query(statement).bind(i64::from(step.key.0)).bind(before);
+        removed += gone.execute(&mut *conn).await.map_err(failed)?.rows_affected();
+    }
+    Ok(removed)
+}
+
+/// Removes indicator rows of an instrument before a time; tells how many.
+async fn forget_indicators(conn: &mut SqliteConnection, step: &Step) -> Result<u64, StoreError> {
+    let gone = sqlx::query("DELETE FROM signal_indicators WHERE instrument_id = ? AND time_ms < ?")
+        .bind(i64::from(step.key.0))
+        .bind(step.before.as_millis());
+    Ok(gone.execute(conn).await.map_err(failed)?.rows_affected())
+}
+
+/// Removes the oldest signals and live events before a time; tells how many.
+async fn forget_signals(
+    conn: &mut SqliteConnection,
+    before: &Timestamp,
+) -> Result<u64, StoreError> {
+    let signals = "DELETE FROM signal_logs WHERE id IN
+        (SELECT id FROM signal_logs WHERE time_ms < ? ORDER BY time_ms LIMIT ?)";
+    let events = "DELETE FROM live_events WHERE (stream, epoch, seq, ordinal) IN
+        (SELECT stream, epoch, seq, ordinal FROM live_events WHERE time_ms < ?
+         ORDER BY time_ms LIMIT ?)";
+    let mut removed = 0;
+    for statement in [signals, events] {
+        let gone = sqlx::query(statement).bind(before.as_millis()).bind(REMOVED);
+        removed += gone.execute(&mut *conn).await.map_err(failed)?.rows_affected();
     }
     Ok(removed)
 }
@@ -144,33 +166,50 @@ fn cutoff(now: Timestamp, days: Option<u32>) -> Option<Timestamp> {
     days.map(|days| now.plus(-i64::from(days).saturating_mul(DAY)))
 }
 
+impl SqliteStore {
+    /// Repeats a step until it finds nothing to do; tells what it did in all.
+    async fn repeat<I: Clone + Send + Sync + 'static>(
+        &self,
+        input: I,
+        step: super::writer::Step<I, u64>,
+    ) -> Result<u64, StoreError> {
+        let mut all = 0;
+        loop {
+            match self.write(input.clone(), step).await? {
+                0 => return Ok(all),
+                some => all += some,
+            }
+        }
+    }
+}
+
 #[async_trait]
 impl Upkeep for SqliteStore {
     async fn upkeep(&self, now: Timestamp, keep: KeepDays) -> Result<UpkeepReport, StoreError> {
         let mut report = UpkeepReport::default();
-        let age = arb_core::time::nanos(self.options.seal_after);
+        let sealed_before = now.plus(-arb_core::time::nanos(self.options.seal_after));
         for (of, _) in self.catalog().await?.iter() {
+            let step = |before| Step { key: of.key, before };
             if let Some(before) = cutoff(now, keep.tape) {
-                loop {
-                    let step = Step { key: of.key, before };
-                    let removed = self.write(step, |conn, s| Box::pin(trim(conn, s))).await?;
-                    report.removed_trades += removed;
-                    if removed == 0 {
-                        break;
-                    }
-                }
+                report.removed_trades +=
+                    self.repeat(step(before), |conn, s| Box::pin(trim(conn, s))).await?;
             }
-            loop {
-                let step = Step { key: of.key, before: now.plus(-age) };
-                let sealed = self.write(step, |conn, s| Box::pin(seal(conn, s))).await?;
-                report.sealed += sealed;
-                if sealed == 0 {
-                    break;
-                }
+            report.sealed +=
+                self.repeat(step(sealed_before), |conn, s| Box::pin(seal(conn, s))).await?;
+            if let Some(before) = cutoff(now, keep.market) {
+                report.removed_rows +=
+                    self.write(step(before), |conn, s| Box::pin(forget_market(conn, s))).await?;
+            }
+            if let Some(before) = cutoff(now, keep.signals) {
+                let step = step(before);
+                report.removed_rows +=
+                    self.write(step, |conn, s| Box::pin(forget_indicators(conn, s))).await?;
             }
         }
-        let times = (cutoff(now, keep.market), cutoff(now, keep.signals));
-        report.removed_rows = self.write(times, |conn, t| Box::pin(forget(conn, t))).await?;
+        if let Some(before) = cutoff(now, keep.signals) {
+            report.removed_rows +=
+                self.repeat(before, |conn, t| Box::pin(forget_signals(conn, t))).await?;
+        }
         Ok(report)
     }
 
