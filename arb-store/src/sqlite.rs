@@ -43,6 +43,25 @@ use self::error::{damaged, failed, is_busy};
 use self::writer::{Step, Writer};
 
 /// How a store is opened.
+///
+/// ```
+/// use arb_core::Instrument;
+/// use arb_core::port::{InstrumentStore as _, TapeStore as _};
+/// use arb_store::sqlite::SqliteOptions;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// let store = SqliteOptions::new(folder.path().join("arb.db")).open().await?;
+/// let btc = Instrument::perpetual("BTCUSDT", "0.1".parse()?, "0.001".parse()?);
+/// let catalog = store.register(&[btc]).await?;
+/// for (listed, instrument) in catalog.iter() {
+///     let recorded = store.extent(listed.key).await?;
+///     println!("{}: {recorded:?}", instrument.symbol);
+/// }
+/// store.close().await;
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct SqliteOptions {
     file: PathBuf,
