@@ -47,5 +47,9 @@ pub use arb_core::{
     default_brackets, fuzz_strategy_json, generator, hash_of, parse_strict, port, stats, strategy,
     time,
 };
+#[cfg(feature = "memory")]
+pub use arb_store::MemoryStore;
+#[cfg(feature = "sqlite")]
+pub use arb_store::sqlite;
 #[cfg(feature = "tapes")]
 pub use arb_store::tape;

@@ -88,7 +88,34 @@ pub struct Instrument {
     pub delivery_at: Option<Timestamp>,
 }
 
+impl Market {
+    /// `um`, `spot` or `cb`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Um => "um",
+            Self::Spot => "spot",
+            Self::Cb => "cb",
+        }
+    }
+
+    /// The venue it belongs to.
+    #[must_use]
+    pub const fn venue(self) -> &'static str {
+        match self {
+            Self::Um | Self::Spot => "binance",
+            Self::Cb => "coinbase",
+        }
+    }
+}
+
 impl Instrument {
+    /// The stable name, such as `um:BTCUSDT`.
+    #[must_use]
+    pub fn qualified_name(&self) -> String {
+        format!("{}:{}", self.market.as_str(), self.symbol)
+    }
+
     /// A perpetual with the venue's usual minimum notional of 5 and [`default_brackets`].
     #[must_use]
     pub fn perpetual(symbol: &str, tick_size: Price, lot_size: Qty) -> Self {
