@@ -7,8 +7,8 @@ use arb_core::port::{LogEntry, LogSource, Mode};
 use arb_core::{
     Backtest, Bracket, Context, Decision, Direction, EngineConfig, Entry, Event, EventKind,
     ExitRules, Factor, Factors, InstrumentConfig, InstrumentId, Intent, Money, Observer, Output,
-    PaperConfig, Reason, Registry, RunId, Side, Signal, Strategy, Tier, Timestamp, TradeNote,
-    TradeStatus, Transfer,
+    Reason, Registry, RunId, Side, Signal, Strategy, Tier, Timestamp, TradeNote, TradeStatus,
+    Transfer,
 };
 
 use super::instruments;
@@ -144,8 +144,7 @@ pub fn recorded() -> &'static [(Event, Vec<Output>)] {
             .with_strategy("inline", r#"{"kind": "eager", "name": "eager"}"#)
             .unwrap();
         let mut log = Log::default();
-        let paper = PaperConfig::default();
-        let mut test = Backtest::new(config, paper, registry, &mut log).unwrap();
+        let mut test = Backtest::new(config, registry, &mut log).unwrap();
         for trade in TapeGenerator::new(GeneratorConfig::btcusdt(1)).take(1_500_000) {
             test.on_trade(&trade, &mut log);
         }
