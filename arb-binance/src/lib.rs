@@ -18,6 +18,8 @@ mod fuzz;
 mod premium;
 #[cfg(test)]
 mod recorded;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod wire;
 
 pub use crate::book::{BookSide, DepthRules, OrderBook, SnapshotOutcome, UpdateOutcome};
