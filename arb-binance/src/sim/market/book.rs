@@ -66,6 +66,15 @@ impl Line {
         }
     }
 
+    /// The best levels at a time.
+    pub(crate) fn top_at(&self, cursor: &mut AssetCursor, at: i64) -> Top {
+        let recorded = self.book.as_ref().filter(|book| book.covers(at));
+        if let Some(top) = recorded.and_then(|book| book.top(at)) {
+            return top;
+        }
+        self.top(self.edge(cursor, at))
+    }
+
     /// The best `count` levels of each side at a time.
     pub(crate) fn depth(&self, at: i64, count: i64) -> Depth {
         if let Some(recorded) = self.book.as_ref().filter(|book| book.covers(at)) {

@@ -5,6 +5,7 @@
 //! over the interval with weights that rise with time and the interest is 0.01 % in eight hours;
 //! the result stays inside cap and floor.
 
+use super::asset::AssetCursor;
 use super::line::Line;
 use super::noise::{ONE, bits, mix};
 
@@ -18,9 +19,7 @@ const DAMPING: i64 = 50_000;
 /// A rate that was settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Settlement {
-    /// The boundary, milliseconds.
-    pub(crate) at: i64,
-    /// The time the venue tells, some milliseconds later.
+    /// The time the venue tells, milliseconds.
     pub(crate) told_at: i64,
     /// 10⁻⁸.
     pub(crate) rate: i64,
@@ -40,12 +39,25 @@ impl Line {
         self.rate(from, at)
     }
 
+    /// The sample on which the running rate rests until the next one; none before the first of an
+    /// interval, when the rate follows the premium itself.
+    pub(crate) const fn funding_sample(&self, at: i64) -> Option<i64> {
+        if at.rem_euclid(self.funding_hours * HOUR) < SAMPLE {
+            return None;
+        }
+        Some(at.div_euclid(SAMPLE))
+    }
+
     /// The settlement at a boundary.
     pub(crate) fn settlement(&self, at: i64) -> Settlement {
         let rate = self.rate(at - self.funding_hours * HOUR, at);
-        let jitter = bits(mix(self.key ^ 6, at), 0, 8) % 15;
         let (_, mark) = self.index_and_mark(at);
-        Settlement { at, told_at: at + jitter, rate, mark }
+        Settlement { told_at: self.told_settlement_at(at), rate, mark }
+    }
+
+    /// The time the venue tells for a settlement: some milliseconds late.
+    pub(crate) const fn told_settlement_at(&self, at: i64) -> i64 {
+        at + bits(mix(self.key ^ 6, at), 0, 8) % 15
     }
 
     /// Highest and lowest rate of a settlement, 10⁻⁸: the cap and its negative.
@@ -74,7 +86,12 @@ impl Line {
 
     /// Index and mark price at a time.
     pub(crate) fn index_and_mark(&self, at: i64) -> (i64, i64) {
-        self.asset.index_and_mark(&mut super::asset::AssetCursor::default(), at.div_euclid(1_000))
+        self.index_and_mark_near(&mut AssetCursor::default(), at)
+    }
+
+    /// The same near the last time asked with this cursor.
+    pub(crate) fn index_and_mark_near(&self, cursor: &mut AssetCursor, at: i64) -> (i64, i64) {
+        self.asset.index_and_mark(cursor, at.div_euclid(1_000))
     }
 
     /// The premium index at a time, 10⁻⁸.

@@ -152,6 +152,21 @@ impl Line {
         self.book = Some(book);
     }
 
+    /// What was recorded besides trades.
+    pub(crate) fn recorded_book(&self) -> Option<&RecordedBook> {
+        self.book.as_deref()
+    }
+
+    /// Whether recorded books and quotes are told at a time.
+    pub(crate) fn records_at(&self, at: i64) -> bool {
+        self.book.as_ref().is_some_and(|book| book.covers(at))
+    }
+
+    /// Whether recorded marks are told at a time.
+    pub(crate) fn has_recorded_marks(&self, at: i64) -> bool {
+        self.book.as_ref().is_some_and(|book| book.covers(at) && book.has_marks())
+    }
+
     pub(crate) fn tape(&self) -> Option<(&Tape, Joints)> {
         self.tape.as_ref().map(|(tape, joints)| (&**tape, *joints))
     }

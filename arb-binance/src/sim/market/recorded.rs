@@ -81,6 +81,7 @@ pub(crate) struct RecordedBook {
     checkpoints: Vec<(usize, Levels)>,
     from: i64,
     to: i64,
+    marks: bool,
 }
 
 /// What a recording holds.
@@ -238,7 +239,8 @@ impl Reader {
             }
             levels.apply(update);
         }
-        let book = RecordedBook { records: self.records, updates, checkpoints, from, to };
+        let marks = self.records.iter().any(|record| record.kind == RecordKind::Mark);
+        let book = RecordedBook { records: self.records, updates, checkpoints, from, to, marks };
         Some(Recording { symbol: self.symbol, book, prints: self.prints })
     }
 }
@@ -257,6 +259,10 @@ impl RecordedBook {
     /// First and last time of a record.
     pub(crate) const fn span(&self) -> (i64, i64) {
         (self.from, self.to)
+    }
+
+    pub(crate) fn has_marks(&self) -> bool {
+        self.marks
     }
 
     /// The place of the first record later than this time.
@@ -288,12 +294,6 @@ impl RecordedBook {
             bids: levels.bids.iter().rev().take(count).map(pair).collect(),
             asks: levels.asks.iter().take(count).map(pair).collect(),
         }
-    }
-
-    /// The ids of the update at a place, for tests of continuity.
-    #[cfg(test)]
-    pub(crate) fn update_ids(&self, place: usize) -> Option<(u64, u64)> {
-        self.updates.get(place).map(|update| (update.first, update.last))
     }
 
     /// Best bid and ask at a time, as the last recorded quote or else the book has them.
