@@ -47,6 +47,8 @@ pub use arb_core::{
     default_brackets, fuzz_strategy_json, generator, hash_of, parse_strict, port, stats, strategy,
     time,
 };
+#[cfg(feature = "sim")]
+pub use arb_binance::sim;
 #[cfg(feature = "memory")]
 pub use arb_store::MemoryStore;
 #[cfg(feature = "sqlite")]

@@ -4,12 +4,14 @@
 //! with virtual time as an argument.
 
 mod market;
+mod server;
 mod text;
 mod venue;
 
 pub use self::market::{
     MarketConfig, MarketError, SimMarket, SpotSpec, SymbolSpec, known_symbols, symbol, symbols,
 };
+pub use self::server::{Addresses, ClockInfo, SimServer};
 pub use self::venue::{
     Action, Answer, Call, ConnectionId, Fault, FaultKind, FaultPlan, Handshake, Host, Item, Outbox,
     Request, Span, Storm, Venue, VenueConfig, VenueCounters, VenueLimits,

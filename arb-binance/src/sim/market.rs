@@ -34,11 +34,10 @@ use self::tape::Tape;
 
 pub(crate) use self::asset::AssetCursor;
 pub(crate) use self::bars::Bar;
-pub(crate) use self::book::{Depth, Edge, Level, Top};
+pub(crate) use self::book::{Depth, Edge, Top};
 pub use self::catalogue::{SpotSpec, SymbolSpec, known_symbols, symbol, symbols};
 pub(crate) use self::coinbase::Product;
 pub(crate) use self::flow::{Flow, Print};
-pub(crate) use self::funding::Settlement;
 pub(crate) use self::interval::{bar_around, bar_before};
 pub(crate) use self::line::Line;
 pub(crate) use self::noise::{ONE, bits, mix};
@@ -262,6 +261,7 @@ impl SimMarket {
         &self.lines
     }
 
+    #[cfg(test)]
     pub(crate) fn coins(&self) -> &[Coin] {
         &self.coins
     }

@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use arb_core::Timestamp;
 
-use self::connection::{Connection, Form, Life};
+use self::connection::{Connection, Life};
 use self::faults::Faults;
 use self::feed::{Feed, Step};
 use self::limits::{Excess, Meters};
@@ -265,10 +265,9 @@ impl Venue {
                     self.say_line(Step { place, at, now: due }, out);
                 }
                 None => {
+                    // What concerns all comes first; the lines of the step follow.
                     self.said = None;
                     self.say_of_all(at, due, out);
-                    // What concerns all comes first; the lines of the step follow.
-                    self.begin_lines();
                 }
             }
         }
@@ -308,11 +307,6 @@ impl Venue {
             Some((place, _)) if !speaks_of_all => Some((Some(*place), next)),
             _ => Some((None, next)),
         }
-    }
-
-    /// After what concerns all of a step, its lines from the first on.
-    const fn begin_lines(&mut self) {
-        self.said = None;
     }
 
     /// Skips the steps of which nobody wants to hear.
