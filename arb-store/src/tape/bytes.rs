@@ -34,7 +34,7 @@ pub(super) trait Bytes: Read + Seek + Send {}
 impl<R: Read + Seek + Send> Bytes for R {}
 
 impl Origin {
-    fn open(&self) -> io::Result<Box<dyn Bytes>> {
+    pub(super) fn open(&self) -> io::Result<Box<dyn Bytes>> {
         Ok(match self {
             Self::File(path) => Box::new(File::open(path)?),
             Self::Memory(bytes) => Box::new(Cursor::new(Arc::clone(bytes))),
@@ -82,7 +82,7 @@ struct Member {
 }
 
 impl Packed {
-    fn io(&self, source: io::Error) -> TapeError {
+    pub(super) fn io(&self, source: io::Error) -> TapeError {
         TapeError::Io { file: Arc::clone(&self.name), source }
     }
 
