@@ -4,6 +4,7 @@
 //! is bounded by the size of the file and [`MAX_ROWS`](super::block::MAX_ROWS), not by a number in
 //! it.
 
+use std::collections::VecDeque;
 use std::io::{self, Read, Seek as _, SeekFrom};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -84,6 +85,13 @@ impl ArbtFile {
         let mut entries = self.index.of(table).map(|(_, entry)| entry);
         let first = entries.next()?;
         Some((first.first_time, entries.last().unwrap_or(first).last_time))
+    }
+
+    /// The blocks of a table that reach `from`.
+    pub(crate) fn numbers(&self, table: Table, from: Option<Timestamp>) -> VecDeque<usize> {
+        let reaches = |entry: &Entry| from.is_none_or(|from| entry.last_time >= from);
+        let entries = self.index.of(table);
+        entries.filter(|(_, entry)| reaches(entry)).map(|(number, _)| number).collect()
     }
 
     /// Reads its blocks.
