@@ -45,7 +45,7 @@ pub use arb_core::{
     StoreError, Strategy, StrategyText, Tier, TimeInForce, Timestamp, Totals, Trade, TradeNote,
     TradeStatus, TradingStatus, Transfer, Trip, VenueError, WorkingType, decimal_text,
     default_brackets, fuzz_strategy_json, generator, hash_of, parse_strict, port, stats, strategy,
-    time,
+    symbol_flaw, time,
 };
 #[cfg(feature = "memory")]
 pub use arb_store::MemoryStore;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use arb::tape::{Gaps, Source, SourceKind, Tape, TapeOptions, infer_steps};
-use arb::{Event, Instrument, InstrumentConfig, InstrumentId, Price, Qty, Timestamp};
+use arb::{Event, Instrument, InstrumentConfig, InstrumentId, Price, Qty, Timestamp, symbol_flaw};
 
 use crate::commands::usage;
 use crate::output;
@@ -42,17 +42,18 @@ impl NamedFile {
 impl std::str::FromStr for NamedFile {
     type Err = std::convert::Infallible;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let is_symbol = |s: &str| {
-            !s.is_empty()
-                && s.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
-        };
         Ok(match text.split_once('=') {
-            Some((symbol, path)) if is_symbol(symbol) => {
+            Some((symbol, path)) if symbol_flaw(symbol).is_none() => {
                 Self { symbol: Some(symbol.to_owned()), path: path.into() }
             }
             _ => Self { symbol: None, path: text.into() },
         })
     }
+}
+
+/// A symbol of the command line.
+pub(crate) fn symbol(text: &str) -> Result<String, String> {
+    symbol_flaw(text).map_or_else(|| Ok(text.to_owned()), |flaw| Err(flaw.to_owned()))
 }
 
 /// The symbols of a run and their files.
@@ -67,6 +68,14 @@ impl Files {
     /// Brings trades under their symbols.
     pub(crate) fn new(symbol: Option<&str>, trades: &[NamedFile]) -> Result<Self> {
         let mut files = Self { symbols: Vec::new(), sources: Vec::new() };
+        let named = trades.iter().filter_map(NamedFile::symbol);
+        if let (Some(symbol), Some(other)) =
+            (symbol, named.into_iter().find(|n| Some(*n) != symbol))
+        {
+            return usage(format!(
+                "--symbol {symbol}, but --trades names {other}; give SYMBOL=FILE alone"
+            ));
+        }
         for file in trades {
             let Some(symbol) = file.symbol.as_deref().or(symbol) else {
                 return usage("--trades needs --symbol S, or SYMBOL=FILE for several instruments");

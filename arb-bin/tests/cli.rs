@@ -325,6 +325,24 @@ fn wrong_usage_exits_with_2() {
         let run = arb(args);
         assert_eq!(code(&run), 2, "{args:?}: {}", stderr(&run));
     }
+    for (symbol, trades, message) in [
+        ("", "x.csv", "is empty; a symbol such as BTCUSDT is needed"),
+        ("btcusdt", "x.csv", "symbols are in capitals"),
+        ("</script>", "x.csv", "letters, digits, _ and - are allowed"),
+        ("BTCUSDT", "ETHUSDT=x.csv", "--symbol BTCUSDT, but --trades names ETHUSDT"),
+    ] {
+        let run = arb(&[
+            "backtest",
+            "--trades",
+            trades,
+            "--symbol",
+            symbol,
+            "--strategy",
+            "v51_baseline",
+        ]);
+        assert_eq!(code(&run), 2, "{symbol:?}");
+        assert!(stderr(&run).contains(message), "{symbol:?}: {}", stderr(&run));
+    }
     let missing = arb(&[
         "backtest",
         "--trades",

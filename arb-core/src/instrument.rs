@@ -164,6 +164,25 @@ impl Instrument {
     }
 }
 
+/// What is wrong with a symbol, and what is allowed; none when nothing is.
+///
+/// Venues list symbols of other scripts too, so every letter outside ASCII may stand in one.
+#[must_use]
+pub fn symbol_flaw(symbol: &str) -> Option<&'static str> {
+    let fits = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    match symbol {
+        "" => Some("is empty; a symbol such as BTCUSDT is needed"),
+        _ if symbol.len() > 40 => Some("is too long; 40 bytes are allowed"),
+        _ if !symbol.chars().all(fits) => {
+            Some("is no symbol; letters, digits, _ and - are allowed")
+        }
+        _ if symbol.contains(|c: char| c.is_ascii_lowercase()) => {
+            Some("has small letters; symbols are in capitals, such as BTCUSDT")
+        }
+        _ => None,
+    }
+}
+
 /// A cautious table for instruments whose own is not known: 1 % to 50 k, then 2.5, 5, 10, 25 %.
 #[must_use]
 pub fn default_brackets() -> Vec<LeverageBracket> {

@@ -208,7 +208,13 @@ fn config(args: &Args, files: &Files) -> Result<EngineConfig> {
     config.record = if args.all_decisions { Record::All } else { Record::Tiered };
     for strategy in &args.strategy {
         let (file, text) = strategies::text_of(strategy)?;
-        Registry::builtin().build(&file, &text)?;
+        let built = Registry::builtin().build(&file, &text)?;
+        if !files.symbols.iter().any(|symbol| built.watches(symbol)) {
+            let symbols = files.symbols.join(", ");
+            output::note(format_args!(
+                "warning: {strategy}: symbols: {symbols} is not among them, so it never acts"
+            ));
+        }
         config = config.with_strategy(&file, &text)?;
     }
     Ok(config)

@@ -14,7 +14,7 @@ use arb::tape::{Source, SourceKind, Tape, TapeOptions};
 use arb::{EventKind, InstrumentId, Timestamp};
 
 use super::usage;
-use crate::market_data::{NamedFile, instant};
+use crate::market_data::{NamedFile, instant, symbol};
 use crate::output::{self, OutFile};
 use crate::terminal::Style;
 
@@ -30,7 +30,7 @@ pub(crate) struct Stats {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<NamedFile>,
     /// Only this symbol; also that of files whose name tells none
-    #[arg(long)]
+    #[arg(long, value_parser = symbol)]
     symbol: Option<String>,
     /// As it was then: 2024-08-08, RFC 3339 or epoch ms; later settlements are left out
     #[arg(long, value_parser = instant, value_name = "DATE")]

@@ -8,7 +8,7 @@ use arb::{Decimal, EngineConfig, FillModel, Money, Price, Qty, Timestamp};
 
 use super::brackets;
 use crate::commands::{strategies, usage};
-use crate::market_data::{Files, NamedFile, Steps, gaps, instant};
+use crate::market_data::{Files, NamedFile, Steps, gaps, instant, symbol};
 
 /// What every back-test is told: data, costs and filters.
 #[derive(Debug, clap::Args)]
@@ -17,7 +17,7 @@ pub(crate) struct RunArgs {
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     trades: Vec<NamedFile>,
     /// The venue's symbol
-    #[arg(long)]
+    #[arg(long, value_parser = symbol)]
     symbol: Option<String>,
     /// Settled funding rates
     #[arg(long, num_args = 1.., value_name = "FILE")]
@@ -40,20 +40,20 @@ pub(crate) struct RunArgs {
     /// When a resting target fills: by a trade through it, or by a queue model
     #[arg(long, value_enum, default_value_t = Fill::Through)]
     fill: Fill,
-    /// Fee of a maker fill, basis points
-    #[arg(long, default_value = "2", value_parser = bps)]
+    /// Fee of a maker fill, basis points; a rebate is negative
+    #[arg(long, default_value = "2", allow_negative_numbers = true, value_parser = maker_bps)]
     maker_bps: Decimal,
     /// Fee of a taker fill, basis points
-    #[arg(long, default_value = "5", value_parser = bps)]
+    #[arg(long, default_value = "5", allow_negative_numbers = true, value_parser = bps)]
     taker_bps: Decimal,
     /// Spread where there is no book, basis points
-    #[arg(long, default_value = "1", value_parser = bps)]
+    #[arg(long, default_value = "1", allow_negative_numbers = true, value_parser = bps)]
     spread_bps: Decimal,
     /// Slippage of a market order, basis points
-    #[arg(long, default_value = "1", value_parser = bps)]
+    #[arg(long, default_value = "1", allow_negative_numbers = true, value_parser = bps)]
     slippage_bps: Decimal,
     /// From a decision to its effect, ms
-    #[arg(long, default_value_t = 250)]
+    #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u32).range(..=60_000))]
     latency_ms: u32,
     /// Inputs that strategies must not see, such as open_interest,funding_rate
     #[arg(long, value_delimiter = ',', value_name = "INPUT")]
@@ -81,10 +81,18 @@ enum Fill {
     Queue,
 }
 
+fn bps_from(low: i64, text: &str) -> Result<Decimal, String> {
+    let number = Decimal::from_str_exact(text).ok();
+    let legal = number.filter(|value| (low.into()..=Decimal::ONE_THOUSAND).contains(value));
+    legal.ok_or_else(|| format!("{low} to 1000 basis points are allowed"))
+}
+
 pub(crate) fn bps(text: &str) -> Result<Decimal, String> {
-    let value = Decimal::from_str_exact(text).map_err(|e| e.to_string())?;
-    let legal = value >= Decimal::ZERO && value <= Decimal::from(1_000);
-    if legal { Ok(value) } else { Err("0 to 1000 basis points are allowed".to_owned()) }
+    bps_from(0, text)
+}
+
+fn maker_bps(text: &str) -> Result<Decimal, String> {
+    bps_from(-100, text)
 }
 
 impl RunArgs {
