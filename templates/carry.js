@@ -1,4 +1,5 @@
 // The page of a carry back-test: one chart over time whose panes share their axis, and the pairs.
+// Values come once an hour or less, so lines go on over the buckets in between.
 "use strict";
 (() => {
   const { data, colour, fixed, signed, utc, stamp, span, plain, node } = arb;
@@ -36,10 +37,11 @@
       trace(ended.filter((pair) => pair.net <= 0), end, exitText, "x", "loss", 9),
     ];
   }
-  // The value of a series at a time, for marks that lie on its line.
+  // The last value of a series at a time, for marks that lie on its line.
   const at = (series, scale) => (ms) => {
-    const found = series.second[Math.floor((ms - series.start_ms) / series.step_ms)];
-    return found == null ? 0 : found * scale;
+    let bucket = Math.min(Math.floor((ms - series.start_ms) / series.step_ms), series.second.length - 1);
+    while (bucket > 0 && series.second[bucket] == null) bucket--;
+    return (series.second[bucket] ?? 0) * scale;
   };
 
   function build() {
@@ -48,16 +50,16 @@
     const chosen = data.markets[market];
     const line = (pane, series, tone, text, scale = 1, more = {}) => {
       const { x, y } = arb.line(series, view, most);
-      return { type: "scatter", mode: "lines", x, y: y.map((value) => value && value * scale), yaxis: arb.axisName(pane), line: { color: colour(tone), width: 1.4 }, connectgaps: false, hovertemplate: `${text}<extra></extra>`, ...more };
+      return { type: "scatter", mode: "lines", x, y: y.map((value) => value && value * scale), yaxis: arb.axisName(pane), line: { color: colour(tone), width: 1.4 }, connectgaps: true, hovertemplate: `${text}<extra></extra>`, ...more };
     };
     const pairs = data.pairs.filter((pair) => pair.market === market && pair.opened_ms <= view[1] && end(pair) >= view[0]);
     const traces = [
       line(0, data.equity, "equity", "equity %{y:,.2f}"),
-      line(1, data.funding, "gain", "funding %{y:+,.2f}"),
-      line(1, data.fees, "loss", "fees %{y:+,.2f}"),
-      line(1, data.basis, "score", "basis %{y:+,.2f}", 1, { line: { color: colour("score"), width: 1.4, dash: "dot" } }),
+      line(1, data.funding, "gain", "funding %{y:,.2f}"),
+      line(1, data.fees, "loss", "fees %{y:,.2f}"),
+      line(1, data.basis, "score", "basis %{y:,.2f}", 1, { line: { color: colour("score"), width: 1.4, dash: "dot" } }),
       line(2, data.notional, "equity", "held %{y:,.0f}", 1, { line: { color: colour("equity"), width: 1.2, shape: "hv" } }),
-      line(3, chosen.rate, "gain", "funding %{y:.2f} % a year", 100),
+      line(3, chosen.rate, "gain", "funding %{y:.2f} % a year", 100, { line: { color: colour("gain"), width: 1.4, shape: "vh" } }),
       ...(chosen.priced ? [line(4, chosen.basis, "score", "basis %{y:.1f} bps")] : []),
       ...(pairs.length <= 400 ? marks(pairs, 3, at(chosen.rate, 100)) : []),
     ];
