@@ -6,7 +6,7 @@
 use rust_decimal::Decimal;
 
 use super::{AccountConfig, EngineConfig};
-use crate::instrument::{Instrument, LeverageBracket, symbol_flaw};
+use crate::instrument::{Instrument, MAX_LEVERAGE, brackets_flaw, symbol_flaw};
 use crate::num::{Money, Price, Qty};
 use crate::paper::PaperConfig;
 use crate::risk::{Budget, CarryLimits, RiskConfig};
@@ -15,11 +15,6 @@ use crate::risk::{Budget, CarryLimits, RiskConfig};
 type Flaw = (String, String);
 /// A field with its value and the range it must be in.
 type Ranged<'a> = (&'a str, Decimal, Decimal, Decimal);
-
-/// Leverage of the highest tier of any venue that is known.
-const MAX_LEVERAGE: u16 = 150;
-/// A rounded `cum` may be off by so much.
-const CUM_TOLERANCE: Decimal = Decimal::ONE;
 
 /// The first field that makes no sense.
 pub(super) fn flaw(config: &EngineConfig) -> Option<Flaw> {
@@ -86,43 +81,10 @@ fn instrument_flaw(spec: &Instrument) -> Option<Flaw> {
         let message = format!("{} given, 0 or more is allowed", spec.min_notional);
         return told(of("min_notional"), message);
     }
-    brackets_flaw(&spec.brackets, spec.is_spot())
-        .and_then(|(field, message)| told(of(&field), message))
-}
-
-/// The first tier that the venue's formula cannot mean.
-fn brackets_flaw(brackets: &[LeverageBracket], may_be_empty: bool) -> Option<Flaw> {
-    if brackets.is_empty() && !may_be_empty {
-        return told("brackets", "is empty; a perpetual has at least one tier");
+    if spec.brackets.is_empty() && !spec.is_spot() {
+        return told(of("brackets"), "is empty; a perpetual has at least one tier");
     }
-    let mut below = (Decimal::ZERO, Decimal::ZERO, Decimal::ZERO);
-    for (tier, bracket) in (1..).zip(brackets) {
-        let of = |field: &str| format!("brackets[{tier}].{field}");
-        let (cap, ratio) = (bracket.notional_cap.to_decimal(), bracket.maint_margin_ratio);
-        let (floor, ratio_below, cum_below) = below;
-        if cap <= floor {
-            return told(of("notional_cap"), format!("{cap} given, more than {floor} is allowed"));
-        }
-        if bracket.max_leverage == 0 || bracket.max_leverage > MAX_LEVERAGE {
-            let given = bracket.max_leverage;
-            let message = format!("{given} given, 1 to {MAX_LEVERAGE} is allowed");
-            return told(of("max_leverage"), message);
-        }
-        if ratio <= ratio_below || ratio >= Decimal::ONE {
-            let message =
-                format!("{ratio} given, a fraction above {ratio_below} and below 1 is allowed");
-            return told(of("maint_margin_ratio"), message);
-        }
-        let continuous = cum_below + floor * (ratio - ratio_below);
-        let cum = bracket.cum.to_decimal();
-        if (cum - continuous).abs() > CUM_TOLERANCE {
-            let continuous = continuous.normalize();
-            let message = format!("{cum} given, {continuous} makes the tiers continuous");
-            return told(of("cum"), message);
-        }
-        below = (cap, ratio, cum);
-    }
-    None
+    brackets_flaw(&spec.brackets).and_then(|(field, message)| told(of(&field), message))
 }
 
 fn account(account: &AccountConfig) -> Option<Flaw> {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::InstrumentConfig;
+use crate::instrument::LeverageBracket;
 
 fn config() -> EngineConfig {
     let spec = Instrument::perpetual("BTCUSDT", "0.1".parse().unwrap(), "0.001".parse().unwrap());
