@@ -21,8 +21,8 @@ use std::hint::black_box;
 use arb::generator::{CSV_HEADER, GeneratorConfig, TapeGenerator, csv_line};
 use arb::tape::{Source, SourceKind, Tape, TapeOptions};
 use arb::{
-    Backtest, EngineConfig, Event, Instrument, InstrumentConfig, InstrumentId, PaperConfig,
-    Recorder, Registry, Side, Trade,
+    Backtest, EngineConfig, Event, Instrument, InstrumentConfig, InstrumentId, Recorder, Registry,
+    Side, Trade,
 };
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -62,7 +62,7 @@ fn eager(config: EngineConfig) -> EngineConfig {
 fn run(config: EngineConfig, tape: &[Trade]) -> Recorder {
     let mut seen = Recorder::default();
     let registry = Registry::builtin();
-    let mut test = Backtest::new(config, PaperConfig::default(), registry, &mut seen).unwrap();
+    let mut test = Backtest::new(config, registry, &mut seen).unwrap();
     for trade in tape {
         test.on_trade(trade, &mut seen);
     }
@@ -159,8 +159,8 @@ fn archive_csv(c: &mut Criterion) {
         group.bench_function(name, |b| {
             b.iter(|| {
                 let mut seen = Recorder::default();
-                let (registry, paper) = (Registry::builtin(), PaperConfig::default());
-                let mut test = Backtest::new(config.clone(), paper, registry, &mut seen).unwrap();
+                let registry = Registry::builtin();
+                let mut test = Backtest::new(config.clone(), registry, &mut seen).unwrap();
                 read(&path, |event| test.on_event(event, &mut seen));
                 test.finish(&mut seen);
                 seen

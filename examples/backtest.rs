@@ -1,7 +1,7 @@
 //! A back-test of both strategies that come with the engine, over a generated tape.
 use arb::generator::{GeneratorConfig, TapeGenerator};
 use arb::stats::Summary;
-use arb::{Backtest, EngineConfig, Instrument, InstrumentConfig, PaperConfig, Recorder, Registry};
+use arb::{Backtest, EngineConfig, Instrument, InstrumentConfig, Recorder, Registry};
 
 fn main() -> anyhow::Result<()> {
     let spec = Instrument::perpetual("BTCUSDT", "0.1".parse()?, "0.001".parse()?);
@@ -11,7 +11,7 @@ fn main() -> anyhow::Result<()> {
     }
 
     let mut seen = Recorder::default();
-    let mut test = Backtest::new(config, PaperConfig::default(), Registry::builtin(), &mut seen)?;
+    let mut test = Backtest::new(config, Registry::builtin(), &mut seen)?;
     for trade in TapeGenerator::new(GeneratorConfig::btcusdt(7)).take(2_000_000) {
         test.on_trade(&trade, &mut seen);
     }

@@ -2,9 +2,9 @@
 use arb::generator::{GeneratorConfig, TapeGenerator};
 use arb::stats::Summary;
 use arb::{
-    Backtest, Book, Bracket, Context, Decision, Direction, EngineConfig, Entry, Event, ExitRules,
-    Factors, Instrument, InstrumentConfig, Intent, Leg, PaperConfig, Reason, Recorder, Registry,
-    Side, Strategy, Tier,
+    Backtest, Bracket, Context, Decision, Direction, EngineConfig, Entry, Event, ExitRules,
+    Factors, Instrument, InstrumentConfig, Intent, Reason, Recorder, Registry, Side, Strategy,
+    Tier,
 };
 
 #[derive(Debug)]
@@ -19,16 +19,14 @@ impl Strategy for Imbalance {
         let Some(row) = cx.indicators().filter(|row| row.complete_30m) else { return };
         let imbalance = row.cvd_30m.to_f64_lossy() / row.volume_30m.to_f64_lossy();
         let (Some(atr), None, true) = (row.atr, cx.position(), imbalance > 0.1) else { return };
-        let instrument = cx.instrument();
         out.push(Intent::Enter(Box::new(Entry {
-            book: Book::Directional,
-            legs: vec![Leg { instrument, side: Side::Buy }],
+            side: Side::Buy,
             bracket: Bracket { atr, rules: ExitRules::standard() },
             risk_r: 1.into(),
             cool_down_ms: 600_000,
             decision: Decision {
                 time: cx.now(),
-                instrument,
+                instrument: cx.instrument(),
                 direction: Some(Direction::Long),
                 score: 100.0 * imbalance,
                 tier: Some(Tier::Standard),
@@ -47,7 +45,7 @@ fn main() -> anyhow::Result<()> {
     let config = EngineConfig::new(vec![InstrumentConfig { spec, spread_bps: 1.into() }])
         .with_strategy("inline", r#"{"kind": "imbalance", "name": "imbalance"}"#)?;
     let mut seen = Recorder::default();
-    let mut test = Backtest::new(config, PaperConfig::default(), registry, &mut seen)?;
+    let mut test = Backtest::new(config, registry, &mut seen)?;
     for trade in TapeGenerator::new(GeneratorConfig::btcusdt(1)).take(1_000_000) {
         test.on_trade(&trade, &mut seen);
     }

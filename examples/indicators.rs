@@ -1,8 +1,8 @@
 //! The indicators of a generated tape, every five minutes.
 use arb::generator::{GeneratorConfig, TapeGenerator};
 use arb::{
-    Backtest, Engine, EngineConfig, Instrument, InstrumentConfig, InstrumentId, Observer,
-    PaperConfig, Registry, Timestamp,
+    Backtest, Engine, EngineConfig, Instrument, InstrumentConfig, InstrumentId, Observer, Registry,
+    Timestamp,
 };
 
 struct Print;
@@ -24,8 +24,7 @@ impl Observer for Print {
 fn main() -> anyhow::Result<()> {
     let spec = Instrument::perpetual("BTCUSDT", "0.1".parse()?, "0.001".parse()?);
     let config = EngineConfig::new(vec![InstrumentConfig { spec, spread_bps: 1.into() }]);
-    let (paper, registry) = (PaperConfig::default(), Registry::builtin());
-    let mut test = Backtest::new(config, paper, registry, &mut Print)?;
+    let mut test = Backtest::new(config, Registry::builtin(), &mut Print)?;
     for trade in TapeGenerator::new(GeneratorConfig::btcusdt(1)).take(500_000) {
         test.on_trade(&trade, &mut Print);
     }

@@ -16,7 +16,7 @@
 //!     .with_strategy("v52_8signals", strategy)?;
 //!
 //! let mut seen = Recorder::default();
-//! let mut test = Backtest::new(config, PaperConfig::default(), Registry::builtin(), &mut seen)?;
+//! let mut test = Backtest::new(config, Registry::builtin(), &mut seen)?;
 //! for trade in TapeGenerator::new(GeneratorConfig::btcusdt(1)).take(20_000) {
 //!     test.on_trade(&trade, &mut seen);
 //! }
@@ -28,22 +28,28 @@
 pub mod record;
 #[cfg(feature = "report")]
 pub mod report;
+pub mod sweep;
 
 pub use arb_core::{
     AccountConfig, Approved, AuthError, BAR, Backfill, Backtest, Book, Booked, Bracket, Budget,
-    ClientOrderId, Command, ConfigError, Configure, Context, Decimal, Decision, Direction,
-    DropReason, ENGINE_VERSION, Effect, Engine, EngineConfig, Entry, EntryCosts, Event, EventKind,
-    Exit, ExitRules, Factor, Factors, Factory, FeedState, Fill, FillModel, FundingSettled, Gap,
-    GapAccepted, Health, Hole, Indicators, Input, InputAges, InputName, InputValue, Inputs,
-    Instrument, InstrumentConfig, InstrumentId, Intent, Interest, Ledger, Leg, LeverageBracket,
-    Line, Liquidations, Mark, Market, MarketState, Money, Name, Notional, NumError, Observer,
-    Order, OrderEvent, OrderKind, OrderState, OrderStatus, OrderUpdate, Output, PaperConfig,
-    PaperVenue, ParseIdError, Position, Price, Purpose, Qty, QtySum, Quote, Reason, Record,
-    Recorder, Refusal, Registry, RejectReason, RiskConfig, RiskNote, RiskState, Role, Round, Rule,
-    RuleOff, RunId, Side, Signal, SignedQty, StoreError, Strategy, StrategyText, Tier, TimeInForce,
-    Timestamp, Totals, Trade, TradeNote, TradeStatus, TradingStatus, Transfer, Trip, VenueError,
-    WorkingType, decimal_text, default_brackets, fuzz_strategy_json, generator, hash_of,
-    parse_strict, port, stats, strategy, time,
+    CarryLimits, CarryNote, CarryPosition, CarryStatus, ClientOrderId, ClosePair, Command,
+    ConfigError, Configure, Context, Decimal, Decision, Direction, DropReason, ENGINE_VERSION,
+    Effect, Engine, EngineConfig, Entry, EntryCosts, Event, EventKind, Exit, ExitRules, Factor,
+    Factors, Factory, FeedState, Fill, FillModel, FundingSettled, Gap, GapAccepted, Health, Hole,
+    Indicators, Input, InputAges, InputName, InputValue, Inputs, Instrument, InstrumentConfig,
+    InstrumentId, Intent, Interest, Ledger, LeverageBracket, Line, Liquidations, Mark, Market,
+    MarketState, Money, Name, Notional, NumError, Observer, OpenPair, Order, OrderEvent, OrderKind,
+    OrderState, OrderStatus, OrderUpdate, Output, PaperConfig, PaperVenue, ParseIdError, Position,
+    Price, Purpose, Qty, QtySum, Quote, Reason, Record, Recorder, Refusal, Registry, RejectReason,
+    RiskConfig, RiskNote, RiskState, Role, Round, Rule, RuleOff, RunId, Side, Signal, SignedQty,
+    StoreError, Strategy, StrategyText, Tier, TimeInForce, Timestamp, Totals, Trade, TradeNote,
+    TradeStatus, TradingStatus, Transfer, Trip, VenueError, WorkingType, brackets_flaw,
+    decimal_text, default_brackets, fuzz_strategy_json, generator, hash_of, parse_strict, port,
+    stats, strategy, symbol_flaw, time,
 };
+#[cfg(feature = "memory")]
+pub use arb_store::MemoryStore;
+#[cfg(feature = "sqlite")]
+pub use arb_store::sqlite;
 #[cfg(feature = "tapes")]
 pub use arb_store::tape;

@@ -8,11 +8,18 @@
 //! events and outputs are postcard. A journal ends with an empty record, so that a cut file is
 //! told from a whole one.
 
+mod parity;
+mod reader;
 mod replay;
+mod told;
 mod writer;
 
 use std::io;
 
+pub use self::parity::{
+    Cause, CauseKind, Contents, Difference as ParityDifference, DifferenceKind, Evidence, Parity,
+    ParityError, Row, Sample, Tolerance, Which, parity,
+};
 pub use self::replay::{Difference, Replayed, replay};
 pub use self::writer::JournalWriter;
 

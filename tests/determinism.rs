@@ -2,8 +2,8 @@
 
 use arb::record::{JournalWriter, replay};
 use arb::{
-    Backtest, Event, EventKind, Input, InputValue, InstrumentId, Observer, Output, PaperConfig,
-    Registry, Timestamp,
+    Backtest, Event, EventKind, Input, InputValue, InstrumentId, Observer, Output, Registry,
+    Timestamp,
 };
 use proptest::prelude::*;
 
@@ -49,7 +49,7 @@ fn told(events: &[Event]) -> Vec<(Timestamp, String)> {
     let mut config = with_strategy("v52_8signals");
     config.record = arb::Record::All;
     let registry = Registry::builtin();
-    let mut test = Backtest::new(config, PaperConfig::default(), registry, &mut told).unwrap();
+    let mut test = Backtest::new(config, registry, &mut told).unwrap();
     events.iter().for_each(|event| test.on_event(event.clone(), &mut told));
     told.0
 }

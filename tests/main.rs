@@ -9,9 +9,14 @@
 #![allow(clippy::float_cmp, clippy::cast_precision_loss, clippy::cast_possible_truncation)]
 #![allow(clippy::cast_sign_loss, clippy::cast_possible_wrap, unreachable_pub)]
 
+mod carry;
 mod determinism;
 mod golden;
 mod indicators;
 mod klines;
 mod naive;
+mod parity;
+#[cfg(feature = "report")]
+mod report;
 mod support;
+mod sweep;

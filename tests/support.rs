@@ -5,8 +5,7 @@ use std::path::PathBuf;
 
 use arb::{
     Backtest, Engine, EngineConfig, Event, EventKind, Gap, GapAccepted, Indicators, Instrument,
-    InstrumentConfig, InstrumentId, Observer, PaperConfig, Price, Qty, Registry, Side, Timestamp,
-    Trade,
+    InstrumentConfig, InstrumentId, Observer, Price, Qty, Registry, Side, Timestamp, Trade,
 };
 
 /// The recorded data, where it stands beside the checkout; prints that a test skips otherwise.
@@ -125,7 +124,7 @@ impl Observer for Rows {
 
 pub fn run(config: EngineConfig, events: &[Event], observer: &mut impl Observer) -> Backtest {
     let registry = Registry::builtin();
-    let mut test = Backtest::new(config, PaperConfig::default(), registry, observer).unwrap();
+    let mut test = Backtest::new(config, registry, observer).unwrap();
     for event in events {
         test.on_event(event.clone(), observer);
     }

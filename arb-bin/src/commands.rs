@@ -2,9 +2,13 @@
 
 pub(crate) mod backtest;
 pub(crate) mod bench;
+pub(crate) mod carry;
+pub(crate) mod funding;
 pub(crate) mod indicators;
+pub(crate) mod parity;
 pub(crate) mod replay;
 pub(crate) mod strategies;
+pub(crate) mod sweep;
 pub(crate) mod tape;
 
 /// Flags that contradict each other or name nothing: exit code 2.

@@ -1,16 +1,25 @@
 //! The `arb` command.
 //!
 //! Exit codes: 0 fine, 1 failed, 2 wrong usage.
+#![deny(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "they panic when a stream is closed or full; `output` has what fails instead"
+)]
 
 mod commands;
 mod market_data;
+mod output;
 mod progress;
+mod terminal;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{backtest, bench, indicators, replay, strategies, tape};
+use crate::commands::{
+    backtest, bench, carry, funding, indicators, parity, replay, strategies, sweep, tape,
+};
 
 /// Back-tests order-flow strategies on recorded Binance trades, exactly.
 #[derive(Debug, Parser)]
@@ -24,13 +33,22 @@ struct Arb {
 enum Command {
     /// Run strategies over recorded trades and report trades and R
     Backtest(Box<backtest::Args>),
+    /// Run the funding carry over hourly bars, or over funding rates alone
+    Carry(Box<carry::Args>),
     /// Run a journal again and compare every output byte for byte
     Replay(replay::Args),
+    /// Compare two journals and explain their differences by cause
+    Parity(parity::Args),
+    /// What settled funding came to
+    #[command(subcommand)]
+    Funding(funding::Command),
     /// Print the indicators at every point of the decision grid
     Indicators(indicators::Args),
     /// List, check and explain strategies
     #[command(subcommand)]
     Strategies(strategies::Command),
+    /// Search a strategy's parameters with walk-forward folds, and say how much of it is luck
+    Sweep(Box<sweep::Args>),
     /// Generate recorded trades
     #[command(subcommand)]
     Tape(tape::Command),
@@ -39,11 +57,19 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let outcome = match Arb::parse().command {
+    let command = match Arb::try_parse() {
+        Ok(arb) => arb.command,
+        Err(answer) => return told(&answer),
+    };
+    let outcome = match command {
         Command::Backtest(args) => backtest::run(&args),
+        Command::Carry(args) => carry::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Parity(args) => parity::run(&args),
+        Command::Funding(command) => funding::run(&command),
         Command::Indicators(args) => indicators::run(&args),
         Command::Strategies(command) => strategies::run(&command),
+        Command::Sweep(args) => sweep::run(&args),
         Command::Tape(command) => tape::run(&command),
         Command::Bench(args) => bench::run(&args),
     };
@@ -51,9 +77,17 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            output::note(format_args!("error: {}", output::message(&error)));
             ExitCode::from(if error.is::<commands::Usage>() { 2 } else { 1 })
         }
+    }
+}
+
+/// Shows help, the version or what is wrong with the flags.
+fn told(answer: &clap::Error) -> ExitCode {
+    match answer.print() {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+        _ => ExitCode::from(u8::try_from(answer.exit_code()).unwrap_or(1)),
     }
 }
 

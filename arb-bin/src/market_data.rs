@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use arb::tape::{Gaps, Source, SourceKind, Tape, TapeOptions, infer_steps};
-use arb::{Event, Instrument, InstrumentConfig, InstrumentId, Price, Qty, Timestamp};
+use arb::{Event, Instrument, InstrumentConfig, InstrumentId, Price, Qty, Timestamp, symbol_flaw};
 
 use crate::commands::usage;
+use crate::output;
 use crate::progress::Progress;
+use crate::terminal::counted;
 
 /// Rows that tell tick and lot of an instrument that is not in the table.
 const INFER_ROWS: usize = 10_000;
@@ -23,24 +25,35 @@ const KNOWN: [(&str, &str, &str); 4] = [
 /// A file, with the symbol it belongs to where one is named: `FILE` or `SYMBOL=FILE`.
 #[derive(Clone, Debug)]
 pub(crate) struct NamedFile {
-    symbol: Option<String>,
-    path: PathBuf,
+    pub(crate) symbol: Option<String>,
+    pub(crate) path: PathBuf,
+}
+
+impl NamedFile {
+    pub(crate) fn symbol(&self) -> Option<&str> {
+        self.symbol.as_deref()
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
 }
 
 impl std::str::FromStr for NamedFile {
     type Err = std::convert::Infallible;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let is_symbol = |s: &str| {
-            !s.is_empty()
-                && s.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
-        };
         Ok(match text.split_once('=') {
-            Some((symbol, path)) if is_symbol(symbol) => {
+            Some((symbol, path)) if symbol_flaw(symbol).is_none() => {
                 Self { symbol: Some(symbol.to_owned()), path: path.into() }
             }
             _ => Self { symbol: None, path: text.into() },
         })
     }
+}
+
+/// A symbol of the command line.
+pub(crate) fn symbol(text: &str) -> Result<String, String> {
+    symbol_flaw(text).map_or_else(|| Ok(text.to_owned()), |flaw| Err(flaw.to_owned()))
 }
 
 /// The symbols of a run and their files.
@@ -55,6 +68,14 @@ impl Files {
     /// Brings trades under their symbols.
     pub(crate) fn new(symbol: Option<&str>, trades: &[NamedFile]) -> Result<Self> {
         let mut files = Self { symbols: Vec::new(), sources: Vec::new() };
+        let named = trades.iter().filter_map(NamedFile::symbol);
+        if let (Some(symbol), Some(other)) =
+            (symbol, named.into_iter().find(|n| Some(*n) != symbol))
+        {
+            return usage(format!(
+                "--symbol {symbol}, but --trades names {other}; give SYMBOL=FILE alone"
+            ));
+        }
         for file in trades {
             let Some(symbol) = file.symbol.as_deref().or(symbol) else {
                 return usage("--trades needs --symbol S, or SYMBOL=FILE for several instruments");
@@ -81,6 +102,11 @@ impl Files {
             self.push(&symbol, kind, &file.path)?;
         }
         Ok(())
+    }
+
+    /// Every file with the flag that names it.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = output::Named<'_>> {
+        self.sources.iter().map(|source| (flag(source.kind), source.path.as_path()))
     }
 
     fn push(&mut self, symbol: &str, kind: SourceKind, path: &Path) -> Result<()> {
@@ -127,6 +153,11 @@ impl Files {
         Ok(infer_steps(path, INFER_ROWS)?)
     }
 
+    /// The files, for who reads them again.
+    pub(crate) fn sources(&self) -> &[Source] {
+        &self.sources
+    }
+
     /// Reads everything in order; a progress bar shows how far.
     pub(crate) fn read(
         &self,
@@ -143,12 +174,24 @@ impl Files {
         drop(progress);
         let stats = tape.stats();
         if stats.zero_qty > 0 {
-            eprintln!("note: {} trades without quantity were skipped", stats.zero_qty);
+            let skipped = counted(stats.zero_qty, "trade");
+            output::note(format_args!("note: {skipped} without quantity skipped"));
         }
         if stats.off_market > 0 {
-            eprintln!("note: {} off-market prints were skipped", stats.off_market);
+            let skipped = counted(stats.off_market, "off-market print");
+            output::note(format_args!("note: {skipped} skipped"));
         }
         Ok(tape)
+    }
+}
+
+/// The flag that names files of a kind.
+const fn flag(kind: SourceKind) -> &'static str {
+    match kind {
+        SourceKind::Trades => "--trades",
+        SourceKind::Funding => "--funding",
+        SourceKind::Metrics => "--metrics",
+        SourceKind::PremiumKlines => "--premium-klines",
     }
 }
 

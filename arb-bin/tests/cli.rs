@@ -245,7 +245,7 @@ fn trades_without_quantity_are_skipped_and_counted() {
         "-",
     ]);
     assert_eq!(code(&run), 0, "{}", stderr(&run));
-    assert!(stderr(&run).contains("1 trades without quantity were skipped"));
+    assert!(stderr(&run).contains("1 trade without quantity skipped"));
     let result: Value = serde_json::from_slice(&run.stdout).unwrap();
     assert_eq!(result["trades_read"], 2);
     assert_eq!(result["holes"].as_array().unwrap().len(), 0, "their ids count as seen");
@@ -294,7 +294,7 @@ fn built_in_names_work_from_any_folder() {
     assert_eq!(code(&run), 0);
     assert!(stdout(&run).contains("open_interest"));
     let list = stdout(&arb(&["strategies", "list"]));
-    assert_eq!(list, "v51_baseline\nv52_8signals\n");
+    assert_eq!(list, "v51_baseline\nv52_8signals\nfunding_carry\n");
     let schema: Value = serde_json::from_slice(&arb(&["strategies", "schema"]).stdout).unwrap();
     assert!(schema["properties"]["weights"].is_object());
 }
@@ -324,6 +324,24 @@ fn wrong_usage_exits_with_2() {
     for args in cases {
         let run = arb(args);
         assert_eq!(code(&run), 2, "{args:?}: {}", stderr(&run));
+    }
+    for (symbol, trades, message) in [
+        ("", "x.csv", "is empty; a symbol such as BTCUSDT is needed"),
+        ("btcusdt", "x.csv", "symbols are in capitals"),
+        ("</script>", "x.csv", "letters, digits, _ and - are allowed"),
+        ("BTCUSDT", "ETHUSDT=x.csv", "--symbol BTCUSDT, but --trades names ETHUSDT"),
+    ] {
+        let run = arb(&[
+            "backtest",
+            "--trades",
+            trades,
+            "--symbol",
+            symbol,
+            "--strategy",
+            "v51_baseline",
+        ]);
+        assert_eq!(code(&run), 2, "{symbol:?}");
+        assert!(stderr(&run).contains(message), "{symbol:?}: {}", stderr(&run));
     }
     let missing = arb(&[
         "backtest",

@@ -12,14 +12,11 @@ use crate::error::ConfigError;
 use crate::event::{Event, EventKind, Trade};
 use crate::num::Money;
 use crate::order::OrderEvent;
-use crate::output::{Hole, Output, RiskNote, Signal, TradeNote};
-use crate::paper::{PaperConfig, PaperVenue};
+use crate::output::{CarryNote, Hole, Output, RiskNote, Signal, TradeNote};
+use crate::paper::PaperVenue;
 use crate::stats::EquityCurve;
 use crate::strategy::Registry;
 use crate::time::{SECOND, Timestamp};
-
-/// The decision grid, nanoseconds.
-const GRID: i64 = 15 * SECOND;
 
 /// Sees every event the engine is given and every output, in order.
 pub trait Observer {
@@ -62,7 +59,7 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
 /// ```
 /// use arb_core::generator::{GeneratorConfig, TapeGenerator};
 /// use arb_core::{
-///     Backtest, EngineConfig, Event, Instrument, InstrumentConfig, PaperConfig, Recorder, Registry,
+///     Backtest, EngineConfig, Event, Instrument, InstrumentConfig, Recorder, Registry,
 /// };
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let spec = Instrument::perpetual("BTCUSDT", "0.1".parse()?, "0.001".parse()?);
@@ -70,7 +67,7 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
 /// let config = EngineConfig::new(vec![InstrumentConfig { spec, spread_bps: 1.into() }])
 ///     .with_strategy("v52_8signals", text)?;
 /// let mut recorder = Recorder::default();
-/// let mut test = Backtest::new(config, PaperConfig::default(), Registry::builtin(), &mut recorder)?;
+/// let mut test = Backtest::new(config, Registry::builtin(), &mut recorder)?;
 /// for trade in TapeGenerator::new(GeneratorConfig::btcusdt(7)).take(10_000) {
 ///     test.on_event(Event::trade(trade), &mut recorder);
 /// }
@@ -81,6 +78,7 @@ impl<A: Observer, B: Observer> Observer for (A, B) {
 pub struct Backtest {
     engine: Engine,
     venue: PaperVenue,
+    grid: i64,
     next_tick: Option<Timestamp>,
     last_trade_at: Timestamp,
     /// Inputs that came after the last trade: they count only if another trade follows, or if
@@ -98,13 +96,28 @@ impl Backtest {
     /// [`ConfigError`] when the configuration or one of its strategies is refused.
     pub fn new(
         config: EngineConfig,
-        paper: PaperConfig,
+        registry: Registry,
+        observer: &mut impl Observer,
+    ) -> Result<Self, ConfigError> {
+        let venue = PaperVenue::new(&config);
+        Self::with_venue(config, venue, registry, observer)
+    }
+
+    /// A back-test against a venue that behaves otherwise than the configuration assumes: what
+    /// would have happened with another latency, other fills, other fees.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when the configuration or one of its strategies is refused.
+    pub fn with_venue(
+        config: EngineConfig,
+        venue: PaperVenue,
         registry: Registry,
         observer: &mut impl Observer,
     ) -> Result<Self, ConfigError> {
         let mut test = Self {
-            venue: PaperVenue::new(&config, paper),
+            venue,
             engine: Engine::new(registry),
+            grid: i64::from(config.grid_secs) * SECOND,
             next_tick: None,
             last_trade_at: Timestamp::EPOCH,
             held: VecDeque::new(),
@@ -113,11 +126,11 @@ impl Backtest {
             trades_read: 0,
         };
         let event = config.to_event(Timestamp::EPOCH)?;
+        if let EventKind::Configure(configure) = &event.kind {
+            test.engine.check(configure)?;
+        }
         observer.event(&event);
         test.engine.on_event(&event, &mut test.out);
-        if let Some(Output::ConfigRefused { message }) = test.out.first() {
-            return Err(ConfigError::new("configuration", None, "strategies", message.clone()));
-        }
         test.out.drain(..).for_each(|output| observer.output(&output));
         Ok(test)
     }
@@ -137,7 +150,7 @@ impl Backtest {
         if !self.held.is_empty() {
             self.release(Timestamp::MAX, observer);
         }
-        let next_tick = *self.next_tick.get_or_insert(trade.ts.ceil_to(GRID));
+        let next_tick = *self.next_tick.get_or_insert(trade.ts.ceil_to(self.grid));
         if trade.ts > next_tick {
             self.tick_until(trade.ts, observer);
         }
@@ -162,7 +175,7 @@ impl Backtest {
         while let Some(tick) = self.next_tick.filter(|tick| *tick < at) {
             self.feed(&Event::tick(tick), observer);
             observer.tick(&self.engine, tick);
-            self.next_tick = Some(tick.plus(GRID));
+            self.next_tick = Some(tick.plus(self.grid));
         }
     }
 
@@ -226,7 +239,7 @@ impl Backtest {
         if self.next_tick.is_none() {
             return;
         }
-        let end = self.last_trade_at.ceil_to(GRID);
+        let end = self.last_trade_at.ceil_to(self.grid);
         self.release(end, observer);
         self.held.clear();
         self.tick_until(end.plus(1), observer);
@@ -250,6 +263,8 @@ impl Backtest {
 pub struct Recorder {
     /// Recorded decisions, in order.
     pub signals: Vec<Signal>,
+    /// Carry pairs by number, each in its last state.
+    pub pairs: BTreeMap<u64, CarryNote>,
     /// Trades by number, each in its last state.
     pub trades: BTreeMap<u64, TradeNote>,
     /// Holes, in order.
@@ -271,6 +286,9 @@ impl Observer for Recorder {
             Output::Trade(note) => {
                 self.trades.insert(note.id, (**note).clone());
             }
+            Output::Carry(note) => {
+                self.pairs.insert(note.id, (**note).clone());
+            }
             Output::Hole(hole) => self.holes.push(*hole),
             Output::Risk(note) => self.risk_notes.push((**note).clone()),
             Output::Funding { paid, .. } => self.funding += *paid,
@@ -280,9 +298,7 @@ impl Observer for Recorder {
     }
 
     fn tick(&mut self, engine: &Engine, at: Timestamp) {
-        if let Some(equity) = engine.equity() {
-            self.equity.add(at, equity);
-        }
+        self.equity.observe(engine, at);
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Invariant: no silent default; a field that is missing or unknown refuses the start.
 
+mod check;
+
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -12,6 +14,7 @@ use crate::instrument::Instrument;
 use crate::market::{InputAges, InputName};
 use crate::num::{Money, decimal_text};
 use crate::order::{RunId, WorkingType};
+use crate::paper::PaperConfig;
 use crate::risk::RiskConfig;
 use crate::time::Timestamp;
 
@@ -37,6 +40,11 @@ pub struct EngineConfig {
     pub input_ages: InputAges,
     /// Which decisions become signals.
     pub record: Record,
+    /// What the paper venue assumes.
+    pub paper: PaperConfig,
+    /// Length of the decision grid, seconds; more than 15 only for tapes of bars, which say
+    /// nothing in between.
+    pub grid_secs: u32,
 }
 
 /// One instrument with what its market costs.
@@ -54,7 +62,7 @@ pub struct InstrumentConfig {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StrategyText {
-    /// File or built-in name.
+    /// Name of the file, without its folders, or built-in name.
     pub file: String,
     /// The JSON text, to the letter, so that errors name the author's own lines.
     pub text: String,
@@ -74,19 +82,23 @@ pub struct AccountConfig {
     /// Fee of a taker fill, a fraction of notional.
     #[serde(with = "decimal_text")]
     pub taker_fee: Decimal,
+    /// Fee of a spot fill, a fraction of notional; a buy pays it in the base asset.
+    #[serde(with = "decimal_text")]
+    pub spot_fee: Decimal,
     /// Slippage of a market order, a fraction of price.
     #[serde(with = "decimal_text")]
     pub slippage: Decimal,
 }
 
 impl Default for AccountConfig {
-    /// 10,000 quote, leverage 5, maker 0.02 %, taker 0.05 %, slippage 1 bp.
+    /// 10,000 quote, leverage 5, maker 0.02 %, taker 0.05 %, spot 0.1 %, slippage 1 bp.
     fn default() -> Self {
         Self {
             initial_balance: Money::round(Decimal::from(10_000)),
             leverage: 5,
             maker_fee: Decimal::new(2, 4),
             taker_fee: Decimal::new(5, 4),
+            spot_fee: Decimal::new(1, 3),
             slippage: Decimal::new(1, 4),
         }
     }
@@ -116,6 +128,8 @@ impl EngineConfig {
             mask_inputs: Vec::new(),
             input_ages: InputAges::default(),
             record: Record::Tiered,
+            paper: PaperConfig::default(),
+            grid_secs: 15,
         }
     }
 
@@ -126,7 +140,10 @@ impl EngineConfig {
     pub fn with_strategy(mut self, file: &str, text: &str) -> Result<Self, ConfigError> {
         serde_json::from_str::<serde::de::IgnoredAny>(text)
             .map_err(|e| ConfigError::new(file, Some(e.line()), "json", e.to_string()))?;
-        self.strategies.push(StrategyText { file: file.to_owned(), text: text.to_owned() });
+        // The folder says nothing about the run, and would change its hash.
+        let name = std::path::Path::new(file).file_name().and_then(|name| name.to_str());
+        let file = name.unwrap_or(file).to_owned();
+        self.strategies.push(StrategyText { file, text: text.to_owned() });
         Ok(self)
     }
 
@@ -152,9 +169,12 @@ impl EngineConfig {
             Ok(config) => config,
             Err(e) => return refuse(Some(e.line()), "json", e.to_string()),
         };
-        if config.instruments.is_empty() || config.instruments.len() > usize::from(u16::MAX) {
-            let message = format!("{} given, 1 to 65535 are allowed", config.instruments.len());
-            return refuse(None, "instruments", message);
+        if let Some((field, message)) = check::flaw(&config) {
+            return refuse(None, &field, message);
+        }
+        if config.grid_secs == 0 || !config.grid_secs.is_multiple_of(15) {
+            let message = format!("{} given, a multiple of 15 is allowed", config.grid_secs);
+            return refuse(None, "grid_secs", message);
         }
         Ok(config)
     }
@@ -170,4 +190,23 @@ pub fn hash_of(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_does_not_tell_from_which_folder_a_strategy_came() {
+        let spec =
+            Instrument::perpetual("BTCUSDT", "0.1".parse().unwrap(), "0.001".parse().unwrap());
+        let config = EngineConfig::new(vec![InstrumentConfig { spec, spread_bps: 1.into() }]);
+        let bytes = |file: &str| {
+            let config = config.clone().with_strategy(file, "{}").unwrap();
+            serde_json::to_vec(&config).unwrap()
+        };
+        assert_eq!(bytes("/home/me/mine.json"), bytes("mine.json"));
+        assert_eq!(bytes("../mine.json"), bytes("mine.json"));
+        assert_ne!(bytes("other.json"), bytes("mine.json"));
+    }
 }

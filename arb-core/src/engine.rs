@@ -4,6 +4,7 @@
 //! clock, draws no random number and cannot fail, so the same events give byte-identical outputs.
 //! Each event passes market, ledger, strategies and risk in this order.
 
+mod carry;
 mod decide;
 mod orders;
 mod protect;
@@ -12,13 +13,14 @@ mod setup;
 use std::collections::BTreeMap;
 
 use crate::config::EngineConfig;
-use crate::event::{Event, EventKind, FundingSettled, Trade};
+use crate::error::ConfigError;
+use crate::event::{Configure, Event, EventKind, FundingSettled, Trade};
 use crate::instrument::InstrumentId;
 use crate::ledger::Ledger;
 use crate::market::{InputName, MarketState};
 use crate::num::Money;
 use crate::order::{ClientOrderId, OrderState};
-use crate::output::{DropReason, Output, RuleOff, TradeNote};
+use crate::output::{CarryNote, DropReason, Output, RuleOff, TradeNote};
 use crate::risk::{Guard, RiskState};
 use crate::strategy::{Intent, Interest, Registry, Strategy};
 use crate::time::Timestamp;
@@ -61,6 +63,7 @@ struct Core {
     /// The directional trade of each instrument: one owner at a time.
     trades: Vec<Option<Box<DirectionalTrade>>>,
     next_intent: u64,
+    carry: carry::CarryBook,
     /// Some strategy looks at every trade.
     trades_wanted: bool,
     intents: Vec<Intent>,
@@ -90,6 +93,15 @@ impl Engine {
     #[must_use]
     pub const fn new(registry: Registry) -> Self {
         Self { registry, core: None }
+    }
+
+    /// Whether a configuration would be accepted; says in full why not, which the output of a
+    /// refusal only tells as text.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with the file, line and field.
+    pub fn check(&self, configure: &Configure) -> Result<(), ConfigError> {
+        setup::prepare(&self.registry, configure).map(drop)
     }
 
     /// Takes one event and adds what follows from it to `out`.
@@ -126,10 +138,11 @@ impl Engine {
         self.core.as_ref().map(|core| &core.ledger)
     }
 
-    /// Wallet plus unrealised PnL at mark, or at the last price where there is no mark.
+    /// Wallet plus unrealised PnL at mark, or at the last price where there is no mark; coins count
+    /// at the bid.
     #[must_use]
     pub fn equity(&self) -> Option<Money> {
-        self.core.as_ref().map(|core| core.account().margin_balance)
+        self.core.as_ref().map(|core| core.account().equity)
     }
 
     /// What the engine may do.
@@ -149,6 +162,11 @@ impl Engine {
     #[must_use]
     pub fn inputs_present(&self) -> Vec<(InputName, f64)> {
         self.core.as_ref().map(Core::inputs_present).unwrap_or_default()
+    }
+
+    /// The carry pairs that are open now, valued at present prices.
+    pub fn open_pairs(&self) -> impl Iterator<Item = CarryNote> {
+        self.core.iter().flat_map(Core::open_pairs)
     }
 
     /// The rules that could not be checked with the data seen so far.
@@ -175,6 +193,9 @@ impl Core {
             && open.wants_break_even()
         {
             self.retry_break_even(trade.instrument, out);
+        }
+        if self.carry.is_busy() {
+            self.advance_pair_of(trade.instrument, out);
         }
         if self.trades_wanted {
             let event = Event { at, kind: EventKind::Trade(*trade) };
@@ -244,12 +265,14 @@ impl Core {
         if let Some(Some(trade)) = self.trades.get_mut(funding.instrument.index()) {
             trade.add_funding(paid);
         }
+        self.carry.add_funding(funding.instrument, paid);
         out.push(Output::Funding {
             instrument: funding.instrument,
             funding_time: funding.funding_time,
             paid,
             approx: funding.mark_price.is_none(),
         });
+        self.tell_pair(funding.instrument, out);
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a share of a count")]

@@ -100,18 +100,71 @@ pub enum VenueError {
 }
 
 /// What a store answered instead of success.
+///
+/// `key` names the record inside its table as a person would: `um:BTCUSDT trade 42`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The store cannot be reached now; cursors wait.
+    /// The store cannot be reached or is locked by another process; cursors wait.
     #[error("the store is unavailable: {0}")]
     Unavailable(#[source] Source),
+    /// No room on the disk, or the store's own limit is reached; nothing was written.
+    #[error("the store is full, nothing was written: {0}; free space on its disk")]
+    Full(#[source] Source),
+    /// The store was opened for reading, or its file may not be written.
+    #[error("the store is read-only: {0}")]
+    ReadOnly(String),
     /// What is stored contradicts itself.
-    #[error("stored data is corrupt: {0}")]
-    Corrupt(String),
+    #[error("stored data is corrupt: {table}, {key}: {what}")]
+    Corrupt {
+        /// The table, or `file` where the whole file is meant.
+        table: &'static str,
+        /// The record.
+        key: String,
+        /// What is wrong.
+        what: String,
+    },
     /// A record of this identity exists with another content.
-    #[error("conflict: {0}")]
-    Conflict(String),
+    #[error("conflict: {table}, {key}: {what}")]
+    Conflict {
+        /// The table.
+        table: &'static str,
+        /// The record.
+        key: String,
+        /// How the two differ.
+        what: String,
+    },
+    /// The record cannot be stored as it is.
+    #[error("cannot be stored: {table}, {key}: {what}")]
+    Invalid {
+        /// The table.
+        table: &'static str,
+        /// The record.
+        key: String,
+        /// What is wrong, and what is allowed.
+        what: String,
+    },
+    /// A newer holder of the lease writes this stream; the caller must stop.
+    #[error("{stream}: epoch {epoch} is over, epoch {current} holds the lease: stop writing")]
+    Fenced {
+        /// The stream.
+        stream: String,
+        /// The caller's epoch.
+        epoch: u64,
+        /// The epoch in force.
+        current: u64,
+    },
+    /// A newer version of the program wrote the schema.
+    #[error(
+        "the store has schema {found}, this program knows up to {own}: use the program that wrote \
+         it, or a newer one"
+    )]
+    Schema {
+        /// The schema's version.
+        found: i64,
+        /// The newest version known here.
+        own: i64,
+    },
     /// Any other failure of the backend.
     #[error("the store failed: {0}")]
     Backend(#[source] Source),

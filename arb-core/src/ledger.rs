@@ -1,7 +1,8 @@
 //! The account in quote currency: what is held, what it cost, and what moved the wallet.
 //!
 //! Invariant: a fill changes `wallet + Σ (net quantity × price − cost)` by exactly
-//! `quantity × (price − fill price) − fee`, and `wallet` is the opening balance plus transfers plus
+//! `quantity × (price − fill price) − fee`, with a fee in the base asset by
+//! `(quantity − fee) × price − quantity × fill price`, and `wallet` is the opening balance plus transfers plus
 //! realised profit minus fees minus funding. A position keeps its signed cost and no average
 //! price, because an average is a rounded quotient: the cost is an integer count of 10⁻¹⁶, a
 //! booking is rounded once to 8 decimals half-even, and what was rounded off stays in the cost.
@@ -102,9 +103,16 @@ impl Position {
 
     /// Splits a fill into its closing and opening part; nothing is changed on an error.
     fn book(&self, fill: &Fill) -> Result<(Booked, SignedQty, i128), NumError> {
-        let change = fill.qty.signed(fill.side);
+        let change = arrived(fill)?;
         let net_qty = self.net_qty.checked_add(change)?;
-        let notional = signed_notional(fill.price, change);
+        let mut notional = signed_notional(fill.price, fill.qty.signed(fill.side));
+        if !fill.base_fee.is_zero() {
+            if self.net_qty.side().unwrap_or(fill.side) != fill.side {
+                return Err(NumError::OutOfRange);
+            }
+            // The wallet pays the fee's worth, so what was kept costs nothing more.
+            notional -= units_of(fill.fee)?;
+        }
         let mut realised = Money::ZERO;
         if self.net_qty.side().is_some_and(|side| side != fill.side) {
             let held = i128::from(self.net_qty.abs().units());
@@ -123,6 +131,17 @@ impl Position {
             self.changes.pop_front();
         }
     }
+}
+
+/// What a fill adds to the position: a fee in the base asset never arrives.
+fn arrived(fill: &Fill) -> Result<SignedQty, NumError> {
+    if fill.base_fee.is_zero() {
+        return Ok(fill.qty.signed(fill.side));
+    }
+    if fill.base_fee > fill.qty {
+        return Err(NumError::OutOfRange);
+    }
+    Ok(fill.qty.saturating_sub(fill.base_fee).signed(fill.side))
 }
 
 fn sign(qty: SignedQty) -> i128 {
@@ -201,9 +220,9 @@ impl Ledger {
         if wallet.abs().to_decimal() > Decimal::from(LARGEST_WALLET) {
             return Err(NumError::OutOfRange);
         }
+        position.remember(fill.ts, arrived(fill)?);
         position.net_qty = net_qty;
         position.cost = cost;
-        position.remember(fill.ts, fill.qty.signed(fill.side));
         for totals in [&mut position.totals, &mut self.totals] {
             totals.realised += booked.realised;
             totals.fees += booked.fee;
@@ -295,6 +314,17 @@ impl Ledger {
     #[must_use]
     pub fn unrealised(&self, instrument: InstrumentId, price: Price) -> Money {
         self.position(instrument).map_or(Money::ZERO, |position| position.unrealised(price))
+    }
+
+    /// Σ quantity × price of the positions that `price` knows; spot holdings, where it knows only
+    /// those.
+    #[must_use]
+    pub fn holdings(&self, price: impl Fn(InstrumentId) -> Option<Price>) -> Money {
+        let value = |(id, position): (_, &Position)| {
+            let notional = signed_notional(price(id)?, position.net_qty);
+            Some(Notional::from_units(notional).to_money())
+        };
+        self.open_positions().filter_map(value).sum()
     }
 
     /// Wallet plus unrealised profit; a position without a price counts at cost.

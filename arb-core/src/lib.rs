@@ -4,6 +4,7 @@
 //! [`Strategy`] to write an idea, and at [`port`] for what the outside must provide.
 
 mod backtest;
+mod carry;
 mod config;
 mod engine;
 mod error;
@@ -36,7 +37,8 @@ pub use crate::event::{
 };
 pub use crate::indicator::{BAR, Indicators, QtySum};
 pub use crate::instrument::{
-    Instrument, InstrumentId, LeverageBracket, Market, TradingStatus, default_brackets,
+    Instrument, InstrumentId, LeverageBracket, Market, TradingStatus, brackets_flaw,
+    default_brackets, symbol_flaw,
 };
 pub use crate::ledger::{Booked, Ledger, Position, Totals};
 pub use crate::market::{InputAges, InputName, Inputs, Liquidations, MarketState};
@@ -46,14 +48,15 @@ pub use crate::order::{
     OrderUpdate, ParseIdError, Purpose, RejectReason, Role, RunId, TimeInForce, WorkingType,
 };
 pub use crate::output::{
-    DropReason, Hole, Output, RiskNote, RuleOff, Signal, TradeNote, TradeStatus,
+    CarryNote, CarryStatus, DropReason, Hole, Output, RiskNote, RuleOff, Signal, TradeNote,
+    TradeStatus,
 };
 pub use crate::paper::{FillModel, PaperConfig, PaperVenue};
-pub use crate::risk::{Approved, Budget, Refusal, RiskConfig, RiskState, Rule, Trip};
+pub use crate::risk::{Approved, Budget, CarryLimits, Refusal, RiskConfig, RiskState, Rule, Trip};
 pub use crate::strategy::{
-    Bracket, Context, Decision, Entry, EntryCosts, Exit, ExitRules, Factor, Factors, Factory,
-    Intent, Interest, Leg, Name, Reason, Registry, Strategy, Tier, fuzz_strategy_json,
-    parse_strict,
+    Bracket, CarryPosition, ClosePair, Context, Decision, Entry, EntryCosts, Exit, ExitRules,
+    Factor, Factors, Factory, Intent, Interest, Name, OpenPair, Reason, Registry, Strategy, Tier,
+    fuzz_strategy_json, parse_strict,
 };
 pub use crate::time::Timestamp;
 pub use rust_decimal::Decimal;

@@ -10,7 +10,7 @@ pub use self::inputs::{InputAges, InputName, Inputs, Liquidations};
 use crate::event::{Quote, Trade};
 use crate::indicator::{Indicators, Missing, Windows};
 use crate::instrument::{Instrument, InstrumentId};
-use crate::num::{Money, ONE, Price};
+use crate::num::{Money, ONE, Price, Round};
 use crate::output::{DropReason, Hole, Output};
 use crate::time::{HOUR, SECOND, Timestamp};
 use rust_decimal::Decimal;
@@ -60,6 +60,12 @@ impl MarketState {
             spec,
             spread,
         }
+    }
+
+    /// Its index.
+    #[must_use]
+    pub const fn id(&self) -> InstrumentId {
+        self.id
     }
 
     /// The instrument's filters.
@@ -125,6 +131,32 @@ impl MarketState {
     #[must_use]
     pub const fn has_quote(&self) -> bool {
         self.quote.is_some()
+    }
+
+    /// Best price at which one can sell now: the quote, else the last price less half a spread.
+    #[must_use]
+    pub fn bid(&self, now: Timestamp) -> Option<Price> {
+        self.touch(now, |quote| quote.best_bid, (Decimal::NEGATIVE_ONE, Round::Down))
+    }
+
+    /// Best price at which one can buy now: the quote, else the last price plus half a spread.
+    #[must_use]
+    pub fn ask(&self, now: Timestamp) -> Option<Price> {
+        self.touch(now, |quote| quote.best_ask, (Decimal::ONE, Round::Up))
+    }
+
+    fn touch(
+        &self,
+        now: Timestamp,
+        quoted: impl Fn(&Quote) -> Price,
+        (sign, round): (Decimal, Round),
+    ) -> Option<Price> {
+        let fresh = self.quote.filter(|quote| now.since(quote.ts) <= QUOTE_MAX_AGE);
+        if let Some(quote) = fresh {
+            return Some(quoted(&quote));
+        }
+        let factor = Decimal::ONE + self.spread / Decimal::TWO * sign;
+        Price::from_decimal(self.last_price?.to_decimal().saturating_mul(factor), round).ok()
     }
 
     /// The quoted spread, else the configured one, as a fraction of price.

@@ -303,8 +303,11 @@ pub struct Fill {
     pub qty: Qty,
     /// Maker or taker.
     pub role: Role,
-    /// Fee paid in quote currency; negative is a rebate.
+    /// Fee paid, worth in quote currency; negative is a rebate.
     pub fee: Money,
+    /// The part of `qty` that the venue kept as this fee: spot buys pay in the base asset. Zero
+    /// where the fee was taken in quote currency.
+    pub base_fee: Qty,
     /// The venue's time of execution.
     pub ts: Timestamp,
 }

@@ -3,7 +3,8 @@
 //! Invariant: [`Output::Submit`] can only be built from an [`Approved`](crate::risk::Approved),
 //! which only the risk gate makes. Outputs can be written and compared, never read back in.
 
-use serde::Serialize;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 
 use crate::event::Direction;
 use crate::instrument::InstrumentId;
@@ -30,6 +31,8 @@ pub enum Output {
     Signal(Box<Signal>),
     /// A directional position opened, changed or ended.
     Trade(Box<TradeNote>),
+    /// A carry pair opened, changed or ended.
+    Carry(Box<CarryNote>),
     /// The risk state changed.
     Risk(Box<RiskNote>),
     /// Funding was booked; positive was paid, negative received.
@@ -85,7 +88,7 @@ pub struct Signal {
 }
 
 /// State of a directional trade.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TradeStatus {
     /// Open, first target not reached.
@@ -133,7 +136,7 @@ impl TradeStatus {
 }
 
 /// A directional trade at the moment something about it changed.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TradeNote {
     /// Number of the intent: the trade's id inside the run.
     pub id: u64,
@@ -179,8 +182,107 @@ pub struct TradeNote {
     pub r_multiple: Option<f64>,
 }
 
+/// State of a carry pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CarryStatus {
+    /// Slices are still being added.
+    Opening,
+    /// Held.
+    Open,
+    /// Being taken down.
+    Closing,
+    /// Gone, but for coins too few to sell.
+    Closed,
+}
+
+impl CarryStatus {
+    /// The name on screens and in files.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Opening => "opening",
+            Self::Open => "open",
+            Self::Closing => "closing",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// A carry pair at the moment something about it changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CarryNote {
+    /// Number of the intent: the pair's id inside the run.
+    pub id: u64,
+    /// Name of the strategy.
+    pub strategy: String,
+    /// The perpetual that is short.
+    pub perp: InstrumentId,
+    /// The spot market whose coins are held.
+    pub spot: InstrumentId,
+    /// State now.
+    pub status: CarryStatus,
+    /// Why it is being closed.
+    pub reason: Option<String>,
+    /// When it was approved.
+    pub opened_at: Timestamp,
+    /// When it ended.
+    pub closed_at: Option<Timestamp>,
+    /// Contracts short now.
+    pub perp_qty: Qty,
+    /// Coins held now; what is left of a closed pair is dust.
+    pub spot_qty: Qty,
+    /// Average price of the short, rounded to 8 decimals.
+    pub perp_entry_price: Option<Price>,
+    /// Average price of the coins, rounded to 8 decimals.
+    pub spot_entry_price: Option<Price>,
+    /// Average perpetual over average spot entry price minus one, basis points to 4 decimals.
+    #[serde(with = "optional_decimal")]
+    pub entry_basis_bps: Option<Decimal>,
+    /// Largest spot notional held.
+    pub notional: Money,
+    /// Fees paid, those in coins at their price.
+    pub fees: Money,
+    /// Funding paid (positive) or received (negative).
+    pub funding: Money,
+    /// Profit after fees and funding, coins at the bid, the short at mark or last price.
+    pub pnl: Money,
+}
+
+impl CarryNote {
+    /// What the prices of both legs gave, without fees and funding.
+    #[must_use]
+    pub fn basis_pnl(&self) -> Money {
+        self.pnl + self.fees + self.funding
+    }
+}
+
+mod optional_decimal {
+    use rust_decimal::Decimal;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::num::decimal_text;
+
+    #[derive(Serialize, Deserialize)]
+    struct Text(#[serde(with = "decimal_text")] Decimal);
+
+    #[expect(clippy::ref_option, reason = "the signature serde asks for")]
+    pub(super) fn serialize<S: Serializer>(
+        value: &Option<Decimal>,
+        s: S,
+    ) -> Result<S::Ok, S::Error> {
+        value.map(Text).serialize(s)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        d: D,
+    ) -> Result<Option<Decimal>, D::Error> {
+        Ok(Option::<Text>::deserialize(d)?.map(|text| text.0))
+    }
+}
+
 /// A change of the risk state or a rule that tripped.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RiskNote {
     /// When.
     pub at: Timestamp,
@@ -195,7 +297,7 @@ pub struct RiskNote {
 }
 
 /// Missing trades.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hole {
     /// Whose trades.
     pub instrument: InstrumentId,
@@ -218,7 +320,7 @@ impl Hole {
 }
 
 /// Why a record was not used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DropReason {
     /// The instrument is not configured.

@@ -3,6 +3,8 @@
 //! Invariant: the core names these traits and nothing behind them; adapters return the errors of
 //! this crate. All are object-safe.
 
+mod store;
+
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -10,12 +12,20 @@ use async_trait::async_trait;
 use futures_core::Stream;
 use serde::Serialize;
 
+pub use self::store::{
+    AccountStore, ApiKey, AuditEntry, BookStore, CarryRow, Catalog, CheckReport, Cursor, FillRow,
+    Finding, FundingRow, IdRange, IndicatorRow, InstrumentKey, InstrumentStore, Invite, KeepDays,
+    Lease, LeaseStore, Listed, LogEntry, LogSource, MarketStore, Mode, NewUser, NoteRow, OrderRow,
+    Page, RateSnapshot, RefreshToken, Setting, SignalFilter, SignalRow, Store, TapeExtent,
+    TapeStore, TradeFilter, TradeResult, TradeRow, TransferRow, Upkeep, UpkeepReport, UserChange,
+    UserRecord, UserRole,
+};
 use crate::error::{AuthError, ConfigError, StoreError, VenueError};
-use crate::event::{Command, Event, FundingSettled, Trade};
-use crate::instrument::{Instrument, InstrumentId};
+use crate::event::{Command, Event};
+use crate::instrument::InstrumentId;
 use crate::num::Money;
 use crate::order::{ClientOrderId, OrderEvent, RejectReason};
-use crate::output::{Output, Signal, TradeNote};
+use crate::output::{Output, TradeNote};
 use crate::risk::{Approved, RiskState};
 use crate::time::Timestamp;
 
@@ -64,139 +74,6 @@ pub trait MarketFeed: Send {
     /// [`EventKind::Gap`](crate::EventKind::Gap).
     async fn next(&mut self, out: &mut Vec<Event>) -> Result<bool, VenueError>;
 }
-
-/// Recorded trades.
-#[async_trait]
-pub trait TapeStore: Send + Sync {
-    /// Stores trades of one instrument, ids ascending; those already stored are left as they are.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] when an id exists with another content.
-    async fn append_trades(&self, trades: &[Trade]) -> Result<(), StoreError>;
-
-    /// Up to `limit` trades with an id of at least `from_id`, ascending.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn trades(
-        &self,
-        instrument: &Instrument,
-        from_id: u64,
-        limit: usize,
-    ) -> Result<Vec<Trade>, StoreError>;
-}
-
-/// Funding and market inputs.
-#[async_trait]
-pub trait MarketStore: Send + Sync {
-    /// Stores market events other than trades.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn append_market(&self, events: &[Event]) -> Result<(), StoreError>;
-
-    /// Settled funding of an instrument in `[from, to)`, ascending.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn funding(
-        &self,
-        instrument: &Instrument,
-        from: Timestamp,
-        to: Timestamp,
-    ) -> Result<Vec<FundingSettled>, StoreError>;
-}
-
-/// The engine's outputs as tables.
-#[async_trait]
-pub trait BookStore: Send + Sync {
-    /// Stores the outputs up to and including log number `seq`; idempotent by `seq`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn append_outputs(&self, seq: u64, outputs: &[Output]) -> Result<(), StoreError>;
-
-    /// The newest signals before a time, newest first.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn signals(&self, before: Timestamp, limit: usize) -> Result<Vec<Signal>, StoreError>;
-
-    /// The newest trades before a time, newest first.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn trade_notes(
-        &self,
-        before: Timestamp,
-        limit: usize,
-    ) -> Result<Vec<TradeNote>, StoreError>;
-}
-
-/// A stored user.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UserRecord {
-    /// Stable id.
-    pub id: u64,
-    /// E-mail, lower case.
-    pub email: String,
-    /// Password hash with its parameters.
-    pub password_hash: String,
-    /// Rights.
-    pub role: UserRole,
-    /// May not log in.
-    pub banned_at: Option<Timestamp>,
-}
-
-/// What a user may do, lowest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum UserRole {
-    /// Reads.
-    Viewer,
-    /// Reads everything but other people's accounts.
-    User,
-    /// Pauses, flattens, switches strategies.
-    Trader,
-    /// Manages users and limits, resets halts.
-    Admin,
-}
-
-/// Users and their secrets.
-#[async_trait]
-pub trait AccountStore: Send + Sync {
-    /// The user with this e-mail.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn user_by_email(&self, email: &str) -> Result<Option<UserRecord>, StoreError>;
-
-    /// Stores a new user.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] when the e-mail is taken.
-    async fn insert_user(&self, user: &UserRecord) -> Result<(), StoreError>;
-}
-
-/// Who may act: one holder at a time, with an epoch that fences the former one.
-#[async_trait]
-pub trait LeaseStore: Send + Sync {
-    /// Takes or extends a lease until `until`; tells the epoch, or none while another holds it.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn hold(
-        &self,
-        name: &str,
-        holder: &str,
-        until: Timestamp,
-    ) -> Result<Option<u64>, StoreError>;
-}
-
-/// A whole store.
-pub trait Store: TapeStore + MarketStore + BookStore + AccountStore + LeaseStore {}
-
-impl<S: TapeStore + MarketStore + BookStore + AccountStore + LeaseStore> Store for S {}
 
 /// Tells people; never an alarm path.
 #[async_trait]

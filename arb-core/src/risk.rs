@@ -8,14 +8,16 @@
 mod config;
 mod gate;
 mod guard;
+mod pair;
 mod rules;
 mod sizing;
 
 use serde::Serialize;
 
-pub use self::config::{Budget, RiskConfig};
-pub(crate) use self::gate::{Exposure, Gate, Proposal};
+pub use self::config::{Budget, CarryLimits, RiskConfig};
+pub(crate) use self::gate::{Exposure, Gate, Proposal, collar};
 pub(crate) use self::guard::{Equity, Guard, GuardEvent};
+pub(crate) use self::pair::{CarryExposure, PairGate};
 pub use self::rules::{Refusal, RiskState, Rule, Trip};
 use crate::order::{Effect, Order};
 
@@ -38,6 +40,11 @@ impl Approved {
     #[must_use]
     pub const fn order(&self) -> &Order {
         &self.order
+    }
+
+    /// An order that lowers the net delta of a carry pair; passes in every state.
+    pub(crate) const fn completing(order: Order) -> Self {
+        Self { order }
     }
 
     /// An order that can only reduce the position; passes in every state.

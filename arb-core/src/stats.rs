@@ -2,9 +2,23 @@
 //!
 //! Invariant: a statistic without enough data is absent, never zero. Ratios are fractions.
 
+mod carry;
+mod deflated_sharpe;
+mod funding;
+mod normal;
+
 use rust_decimal::prelude::ToPrimitive as _;
 use serde::Serialize;
 
+pub use self::carry::CarrySummary;
+pub use self::deflated_sharpe::{DeflatedSharpe, Moments, expected_max_sharpe};
+pub use self::funding::{
+    DatedRate, FundingHole, FundingOrderError, FundingStats, FundingTotals, IntervalChange,
+};
+pub use self::normal::{normal_cdf, normal_quantile};
+
+use crate::engine::Engine;
+use crate::instrument::InstrumentId;
 use crate::num::Money;
 use crate::output::TradeNote;
 use crate::time::{DAY, Timestamp};
@@ -14,7 +28,7 @@ const SHARPE_DAYS: usize = 30;
 const DAYS_PER_YEAR: f64 = 365.0;
 
 /// Equity over time, condensed to what the figures need: peak, deepest fall, and the last value
-/// of each UTC day.
+/// of each UTC day that had trades.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EquityCurve {
     peak: Option<Money>,
@@ -24,8 +38,32 @@ pub struct EquityCurve {
 }
 
 impl EquityCurve {
-    /// Adds the equity at a time that does not go back.
+    /// Adds the equity of an engine after a tick. A day on which nothing was traded is no day of
+    /// the record: between two tapes there are only ticks, and their returns of zero would pass
+    /// for calm.
+    pub fn observe(&mut self, engine: &Engine, at: Timestamp) {
+        let Some(equity) = engine.equity() else { return };
+        let day = |at: Timestamp| at.as_nanos().div_euclid(DAY);
+        let mut markets = (0..).map_while(|id| engine.market(InstrumentId(id)));
+        if markets.any(|market| day(market.last_trade_at()) == day(at)) {
+            self.add(at, equity);
+        } else {
+            self.draw(equity);
+        }
+    }
+
+    /// Adds the equity at a time that does not go back, on a day that counts.
     pub fn add(&mut self, at: Timestamp, equity: Money) {
+        self.draw(equity);
+        let day = at.as_nanos().div_euclid(DAY);
+        match self.days.last_mut() {
+            Some((last, value)) if *last == day => *value = equity,
+            _ => self.days.push((day, equity)),
+        }
+    }
+
+    /// Moves peak, fall and last value.
+    fn draw(&mut self, equity: Money) {
         if self.last != Some(equity) {
             self.last = Some(equity);
             let peak = self.peak.map_or(equity, |peak| peak.max(equity));
@@ -34,11 +72,6 @@ impl EquityCurve {
                 let fall = 1.0 - equity.to_f64_lossy() / peak.to_f64_lossy();
                 self.max_drawdown_ratio = self.max_drawdown_ratio.max(fall);
             }
-        }
-        let day = at.as_nanos().div_euclid(DAY);
-        match self.days.last_mut() {
-            Some((last, value)) if *last == day => *value = equity,
-            _ => self.days.push((day, equity)),
         }
     }
 
@@ -55,7 +88,7 @@ impl EquityCurve {
     }
 
     /// Mean ÷ standard deviation of the daily returns × √365; none below 30 days, or without
-    /// variation.
+    /// variation. Days without trades do not count; a return over them is that of one day.
     ///
     /// Source: Sharpe, *The Sharpe Ratio*, 1994, with a risk-free rate of zero and the sample
     /// deviation (n − 1).
@@ -158,6 +191,29 @@ mod tests {
         let variance = 30.0 * ((up - down) / 2.0).powi(2) / 29.0;
         let expected = mean / variance.sqrt() * 365.0_f64.sqrt();
         assert!((curve.sharpe().unwrap() / expected - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn days_without_trades_are_no_days_of_the_record() {
+        use crate::{
+            Backtest, EngineConfig, Instrument, InstrumentConfig, Recorder, Registry, Trade,
+        };
+        let spec =
+            Instrument::perpetual("BTCUSDT", "0.1".parse().unwrap(), "0.001".parse().unwrap());
+        let mut config = EngineConfig::new(vec![InstrumentConfig { spec, spread_bps: 1.into() }]);
+        config.grid_secs = 3_600;
+        let mut seen = Recorder::default();
+        let mut test = Backtest::new(config, Registry::builtin(), &mut seen).unwrap();
+        let hours = (0..20 * 24).chain((120 * 24)..(140 * 24));
+        for (id, hour) in (1..).zip(hours) {
+            let ts = Timestamp::from_nanos(hour * DAY / 24 + 1);
+            let (price, qty) = ("100".parse().unwrap(), "1".parse().unwrap());
+            let (instrument, taker_side) = (InstrumentId(0), crate::Side::Buy);
+            test.on_trade(&Trade { instrument, id, price, qty, ts, taker_side }, &mut seen);
+        }
+        test.finish(&mut seen);
+        // The tick at the midnight after the first twenty days belongs to a day without a trade.
+        assert_eq!(seen.equity.days.len(), 40);
     }
 
     #[test]

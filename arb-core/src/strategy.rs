@@ -2,9 +2,10 @@
 //!
 //! Invariant: a strategy never decides a quantity and never reaches the venue. An [`Intent`] says
 //! what, why (score with its parts) and where it is wrong (bracket), with its risk in R; the gate
-//! decides the rest. All legs of an entry are approved, or none.
+//! decides the rest. Both legs of a pair are approved, or none.
 
 mod context;
+pub mod funding_carry;
 pub mod layered_score;
 pub(crate) mod registry;
 
@@ -15,12 +16,11 @@ use rust_decimal::Decimal;
 use serde::ser::SerializeMap as _;
 use serde::{Deserialize, Serialize, Serializer};
 
-pub use self::context::{Context, EntryCosts};
+pub use self::context::{CarryPosition, Context, EntryCosts};
 pub use self::registry::{Factory, Registry, fuzz_strategy_json, parse_strict};
 use crate::event::{Direction, Event, Side};
 use crate::instrument::InstrumentId;
 use crate::num::{Price, decimal_text};
-use crate::order::Book;
 use crate::risk::Refusal;
 use crate::time::Timestamp;
 
@@ -51,6 +51,12 @@ pub trait Strategy: Send + fmt::Debug {
         Interest::Grid
     }
 
+    /// Whether it looks at an instrument of this symbol; hosts warn when it looks at none.
+    fn watches(&self, symbol: &str) -> bool {
+        let _ = symbol;
+        true
+    }
+
     /// Looks at one event and adds what it wants to `out`.
     fn on_event(&mut self, cx: &Context<'_>, event: &Event, out: &mut Vec<Intent>);
 }
@@ -63,17 +69,33 @@ pub enum Intent {
     Enter(Box<Entry>),
     /// Close the strategy's own position at market.
     Exit(Box<Exit>),
+    /// Open a carry pair in the instrument of the decision.
+    OpenPair(Box<OpenPair>),
+    /// Close the strategy's own carry pair.
+    ClosePair(Box<ClosePair>),
     /// Nothing, but here is why.
     Observe(Box<Decision>),
+}
+
+impl Intent {
+    /// The reasons behind it.
+    #[must_use]
+    pub fn into_decision(self) -> Decision {
+        match self {
+            Self::Observe(decision) => *decision,
+            Self::Enter(entry) => entry.decision,
+            Self::Exit(exit) => exit.decision,
+            Self::OpenPair(open) => open.decision,
+            Self::ClosePair(close) => close.decision,
+        }
+    }
 }
 
 /// A wish to open a position.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Entry {
-    /// Which limits apply.
-    pub book: Book,
-    /// What to trade; all legs are approved, or none.
-    pub legs: Vec<Leg>,
+    /// Buy or sell the instrument of the decision.
+    pub side: Side,
     /// Where the idea is wrong, and how the position ends.
     pub bracket: Bracket,
     /// Risk as a multiple of the budget per trade (1 = one R).
@@ -85,21 +107,34 @@ pub struct Entry {
     pub decision: Decision,
 }
 
-/// One instrument of an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Leg {
-    /// What to trade.
-    pub instrument: InstrumentId,
-    /// Buy or sell.
-    pub side: Side,
-}
-
 /// A wish to close the strategy's own position.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Exit {
     /// Whose position.
     pub instrument: InstrumentId,
     /// Why.
+    pub decision: Decision,
+}
+
+/// A wish to hold the coins and be short the perpetual of the decision; both legs are approved,
+/// or none.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct OpenPair {
+    /// Spot notional as a fraction of equity; risk may make it smaller.
+    #[serde(with = "decimal_text")]
+    pub notional_ratio: Decimal,
+    /// No further pair of this strategy in this instrument for so long, in ms.
+    pub cool_down_ms: u64,
+    /// Why.
+    pub decision: Decision,
+}
+
+/// A wish to close the strategy's own carry pair.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ClosePair {
+    /// Why in a word, such as `low_funding`.
+    pub reason: &'static str,
+    /// Why in figures; its instrument is the perpetual.
     pub decision: Decision,
 }
 
@@ -194,6 +229,8 @@ pub enum Reason {
     Entry,
     /// The opposite position is closed, nothing is opened.
     SignalFlip,
+    /// The carry pair is closed.
+    ClosePair(Name),
     /// There is no candidate direction.
     NoDirection,
     /// A gate of the strategy refused.
@@ -219,7 +256,9 @@ impl Reason {
             Self::Gate { name, .. } => name.to_string(),
             Self::Busy(what) => format!("busy {what}"),
             Self::Risk(refusal) => format!("risk {}", refusal.rule().as_str()),
-            Self::Entry | Self::SignalFlip | Self::NoDirection => self.to_string(),
+            Self::Entry | Self::SignalFlip | Self::ClosePair(_) | Self::NoDirection => {
+                self.to_string()
+            }
         }
     }
 }
@@ -229,15 +268,36 @@ impl fmt::Display for Reason {
         match self {
             Self::Entry => f.write_str("entry"),
             Self::SignalFlip => f.write_str("signal_flip"),
+            Self::ClosePair(why) => write!(f, "close pair: {why}"),
             Self::NoDirection => f.write_str("no_direction"),
             Self::Gate { name, limit: None, .. } => write!(f, "{name}: not met"),
             Self::Gate { name, limit, actual } => {
-                let show = |v: &Option<f64>| v.map_or("absent".to_owned(), |v| v.to_string());
-                write!(f, "{name}: {} against {}", show(actual), show(limit))
+                let (actual, limit) = figures(*actual, *limit);
+                write!(f, "{name}: {actual} against {limit}")
             }
             Self::Busy(what) => write!(f, "busy: {what}"),
             Self::Risk(refusal) => write!(f, "risk: {refusal}"),
         }
+    }
+}
+
+/// Two numbers to compare, with as many decimals as it takes to see them differ: two, from 1 on,
+/// else four; all where that is not enough.
+fn figures(actual: Option<f64>, limit: Option<f64>) -> (String, String) {
+    let show =
+        |value: Option<f64>, round: fn(f64) -> String| value.map_or("absent".to_owned(), round);
+    let rounded = (show(actual, figure), show(limit, figure));
+    match rounded.0 == rounded.1 {
+        true => (show(actual, |value| value.to_string()), show(limit, |value| value.to_string())),
+        false => rounded,
+    }
+}
+
+fn figure(value: f64) -> String {
+    let text = if value.abs() < 1.0 { format!("{value:.4}") } else { format!("{value:.2}") };
+    match text.trim_end_matches('0').trim_end_matches('.') {
+        "-0" => "0".to_owned(),
+        text => text.to_owned(),
     }
 }
 
@@ -336,5 +396,22 @@ impl Serialize for Factors {
             )?;
         }
         map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_tell_figures_a_person_can_read() {
+        let told = |actual, limit| {
+            Reason::Gate { name: "cost_r".into(), limit: Some(limit), actual }.to_string()
+        };
+        assert_eq!(told(Some(0.208_333_333_333), 0.5), "cost_r: 0.2083 against 0.5");
+        assert_eq!(told(Some(67.833_333_333), 75.0), "cost_r: 67.83 against 75");
+        assert_eq!(told(Some(74.999_999), 75.0), "cost_r: 74.999999 against 75");
+        assert_eq!(told(Some(-0.000_01), 0.15), "cost_r: 0 against 0.15");
+        assert_eq!(told(None, 0.15), "cost_r: absent against 0.15");
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod levels;
 mod stop;
 
 use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive as _;
 
 use crate::event::Direction;
 use crate::instrument::InstrumentId;
@@ -40,7 +41,10 @@ pub(crate) struct Plan {
     pub(crate) instrument: InstrumentId,
     pub(crate) direction: Direction,
     pub(crate) bracket: Bracket,
+    /// Stop distance from the last price of the decision, until the entry fills.
     pub(crate) stop_distance: Price,
+    /// Spread at the decision, a fraction of price.
+    pub(crate) spread: f64,
     pub(crate) tick_size: Price,
     pub(crate) lot_size: Qty,
     /// Taker fee plus slippage: the cost of leaving through a stop.
@@ -258,7 +262,11 @@ impl DirectionalTrade {
 
     fn set_levels(&mut self) {
         let (entry, tick) = (self.entry_price(), self.plan.tick_size);
-        let distance = self.plan.stop_distance.to_decimal();
+        let bracket = &self.plan.bracket;
+        let from_entry = entry
+            .to_f64()
+            .and_then(|price| levels::stop_distance(bracket, price, tick, self.plan.spread));
+        let distance = from_entry.unwrap_or(self.plan.stop_distance).to_decimal();
         let rules = &self.plan.bracket.rules;
         let away = self.plan.direction;
         let against = match away {

@@ -1,10 +1,11 @@
 //! Runs a journal's events again and compares the outputs byte for byte.
 
-use std::io::{self, Read};
+use std::io::Read;
 
 use arb_core::{ENGINE_VERSION, Engine, Event, Output, Registry};
 
-use super::{Header, Kind, MAGIC, MAX_RECORD, RecordError, checksum};
+use super::reader::Reader;
+use super::{Kind, RecordError};
 
 /// What a replay found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,80 +33,16 @@ pub struct Difference {
     pub replayed: Option<String>,
 }
 
-struct Reader<R> {
-    input: R,
-    offset: u64,
-    records: u64,
-    payload: Vec<u8>,
-}
-
-impl<R: Read> Reader<R> {
-    fn corrupt(&self, what: impl ToString) -> RecordError {
-        let (number, offset) = (self.records + 1, self.offset);
-        RecordError::Corrupt { number, offset, what: what.to_string() }
-    }
-
-    fn fill(&mut self, buffer: &mut [u8]) -> Result<(), RecordError> {
-        self.input.read_exact(buffer).map_err(|e| match e.kind() {
-            io::ErrorKind::UnexpectedEof => RecordError::Truncated { after: self.records },
-            _ => RecordError::Io(e),
-        })
-    }
-
-    /// The next record's kind; its payload is in `self.payload`.
-    fn next(&mut self) -> Result<Kind, RecordError> {
-        let (mut length, mut sum, mut code) = ([0; 4], [0; 4], [0; 1]);
-        self.fill(&mut length)?;
-        self.fill(&mut sum)?;
-        self.fill(&mut code)?;
-        let length = u32::from_le_bytes(length);
-        if length > MAX_RECORD {
-            return Err(self.corrupt(format_args!("a length of {length}")));
-        }
-        // Grown as bytes arrive, so a damaged length cannot ask for memory that is not there.
-        let mut payload = std::mem::take(&mut self.payload);
-        payload.clear();
-        let read = (&mut self.input).take(u64::from(length)).read_to_end(&mut payload)?;
-        if u32::try_from(read) != Ok(length) {
-            return Err(RecordError::Truncated { after: self.records });
-        }
-        let [code] = code;
-        if checksum(code, &payload) != u32::from_le_bytes(sum) {
-            return Err(self.corrupt("the checksum differs"));
-        }
-        let kind = Kind::from_code(code).ok_or_else(|| self.corrupt("an unknown kind"))?;
-        self.payload = payload;
-        self.records += 1;
-        self.offset += 9 + u64::from(length);
-        Ok(kind)
-    }
-
-    fn header(&mut self) -> Result<(), RecordError> {
-        let mut magic = [0; MAGIC.len()];
-        self.input.read_exact(&mut magic).map_err(|_| RecordError::NotAJournal)?;
-        if magic != *MAGIC {
-            return Err(RecordError::NotAJournal);
-        }
-        self.offset = 6;
-        if self.next()? != Kind::Header {
-            return Err(self.corrupt("the header is missing"));
-        }
-        let header: Header = serde_json::from_slice(&self.payload).map_err(|e| self.corrupt(e))?;
-        if header.engine_version != ENGINE_VERSION {
-            let (found, own) = (header.engine_version, ENGINE_VERSION);
-            return Err(RecordError::Version { found, own });
-        }
-        Ok(())
-    }
-}
-
 /// Replays a journal up to its end or the first difference.
 ///
 /// # Errors
 /// [`RecordError`] when the file is no whole, undamaged journal of this engine version.
 pub fn replay(input: impl Read, registry: Registry) -> Result<Replayed, RecordError> {
-    let mut reader = Reader { input, offset: 0, records: 0, payload: Vec::new() };
-    reader.header()?;
+    let mut reader = Reader::new(input);
+    let found = reader.header()?;
+    if found != ENGINE_VERSION {
+        return Err(RecordError::Version { found, own: ENGINE_VERSION });
+    }
     let mut engine = Engine::new(registry);
     let mut run = Run::default();
     loop {
@@ -118,7 +55,7 @@ pub fn replay(input: impl Read, registry: Registry) -> Result<Replayed, RecordEr
         match kind {
             Kind::Event => {
                 let event: Event =
-                    postcard::from_bytes(&reader.payload).map_err(|e| reader.corrupt(e))?;
+                    postcard::from_bytes(reader.payload()).map_err(|e| reader.corrupt(e))?;
                 run.outputs.clear();
                 run.compared = 0;
                 engine.on_event(&event, &mut run.outputs);
@@ -126,7 +63,7 @@ pub fn replay(input: impl Read, registry: Registry) -> Result<Replayed, RecordEr
                 run.cause = Some(event);
             }
             Kind::Output => {
-                if let Some(difference) = run.compare(&reader.payload) {
+                if let Some(difference) = run.compare(reader.payload()) {
                     return Ok(run.result(Some(difference)));
                 }
             }

@@ -1,7 +1,7 @@
 //! Journals: written, replayed, damaged.
 
 use arb_core::{
-    Backtest, EngineConfig, Instrument, InstrumentConfig, Observer, PaperConfig, Registry,
+    Backtest, EngineConfig, Instrument, InstrumentConfig, Observer, Registry,
     generator::{GeneratorConfig, TapeGenerator},
 };
 
@@ -16,7 +16,7 @@ fn journal() -> Vec<u8> {
     let config = config.with_strategy("v51_baseline", text).unwrap();
     let mut writer = JournalWriter::new(Vec::new()).unwrap();
     let registry = Registry::builtin();
-    let mut test = Backtest::new(config, PaperConfig::default(), registry, &mut writer).unwrap();
+    let mut test = Backtest::new(config, registry, &mut writer).unwrap();
     for trade in TapeGenerator::new(GeneratorConfig::btcusdt(3)).take(2_000) {
         test.on_trade(&trade, &mut writer);
     }
@@ -43,6 +43,15 @@ fn every_cut_and_every_flipped_byte_is_found() {
         damaged[at] ^= 0x10;
         let found = replay(damaged.as_slice(), Registry::builtin());
         assert!(found.is_err(), "byte {at}: {found:?}");
+    }
+}
+
+#[test]
+fn data_behind_the_end_is_damage() {
+    for more in [b"x".to_vec(), journal()] {
+        let doubled = [journal(), more].concat();
+        let error = replay(doubled.as_slice(), Registry::builtin()).unwrap_err();
+        assert!(error.to_string().contains("behind the end"), "{error}");
     }
 }
 

@@ -1,111 +1,49 @@
 //! `arb backtest`: strategies over recorded trades.
 
+mod args;
 mod brackets;
 mod json;
+mod signals;
 mod summary;
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufWriter, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use arb::record::JournalWriter;
-use arb::tape::{SourceKind, TapeOptions, TapeStats};
+use arb::report::{BacktestCollector, BacktestReport};
+use arb::tape::TapeStats;
 use arb::{
-    Backtest, Decimal, EngineConfig, Event, EventKind, FillModel, Money, Observer, Output,
-    PaperConfig, Price, Qty, Record, Recorder, Registry, Timestamp,
+    Backtest, EngineConfig, Event, EventKind, Observer, Output, Record, Recorder, Registry,
+    Timestamp,
 };
 
+pub(crate) use self::args::{RunArgs, bps};
+use self::signals::Signals;
 use super::{strategies, usage};
-use crate::market_data::{Files, NamedFile, Steps, gaps, instant};
+use crate::market_data::Files;
+use crate::output::{self, OutFile};
+use crate::terminal::Style;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Files of trades (.csv, .zip, .gz); SYMBOL=FILE for several instruments
-    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
-    trades: Vec<NamedFile>,
-    /// The venue's symbol
-    #[arg(long)]
-    symbol: Option<String>,
+    #[command(flatten)]
+    run: RunArgs,
     /// Strategy files, or names that come with the engine
     #[arg(long, required = true, num_args = 1.., value_name = "FILE|NAME")]
     strategy: Vec<String>,
-    /// Settled funding rates
-    #[arg(long, num_args = 1.., value_name = "FILE")]
-    funding: Vec<NamedFile>,
-    /// Open interest and long/short ratios
-    #[arg(long, num_args = 1.., value_name = "FILE")]
-    metrics: Vec<NamedFile>,
-    /// Premium-index klines, for the running funding rate
-    #[arg(long, num_args = 1.., value_name = "FILE")]
-    premium_klines: Vec<NamedFile>,
-    /// First instant: 2024-08-08, RFC 3339 or epoch ms
-    #[arg(long, value_parser = instant)]
-    from: Option<Timestamp>,
-    /// First instant after the period
-    #[arg(long, value_parser = instant)]
-    to: Option<Timestamp>,
-    /// Go on over missing trades; windows over them give no entry
-    #[arg(long)]
-    accept_gaps: bool,
-    /// When a resting target fills: by a trade through it, or by a queue model
-    #[arg(long, value_enum, default_value_t = Fill::Through)]
-    fill: Fill,
-    /// Fee of a maker fill, basis points
-    #[arg(long, default_value = "2", value_parser = bps)]
-    maker_bps: Decimal,
-    /// Fee of a taker fill, basis points
-    #[arg(long, default_value = "5", value_parser = bps)]
-    taker_bps: Decimal,
-    /// Spread where there is no book, basis points
-    #[arg(long, default_value = "1", value_parser = bps)]
-    spread_bps: Decimal,
-    /// Slippage of a market order, basis points
-    #[arg(long, default_value = "1", value_parser = bps)]
-    slippage_bps: Decimal,
-    /// From a decision to its effect, ms
-    #[arg(long, default_value_t = 250)]
-    latency_ms: u32,
-    /// Inputs that strategies must not see, such as open_interest,funding_rate
-    #[arg(long, value_delimiter = ',', value_name = "INPUT")]
-    mask_inputs: Vec<String>,
-    /// Balance at the start, quote currency
-    #[arg(long, default_value = "10000")]
-    balance: Money,
-    /// Smallest price step; else known or inferred from the trades
-    #[arg(long)]
-    tick_size: Option<Price>,
-    /// Smallest quantity step; else known or inferred from the trades
-    #[arg(long)]
-    lot_size: Option<Qty>,
-    /// Smallest notional of an order, quote currency; 5 unless told
-    #[arg(long)]
-    min_notional: Option<Money>,
-    /// Maintenance-margin tiers, as /fapi/v1/leverageBracket answers
-    #[arg(long, value_name = "FILE")]
-    brackets: Option<PathBuf>,
     /// Record every decision, not only those with a tier
     #[arg(long)]
     all_decisions: bool,
     /// Write the result as JSON; `-` is stdout, and the summary goes to stderr
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write a report to open in a browser, one HTML file that works offline
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
     /// Write every event and output, for `arb replay`
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Fill {
-    Through,
-    Queue,
-}
-
-fn bps(text: &str) -> Result<Decimal, String> {
-    let value = Decimal::from_str_exact(text).map_err(|e| e.to_string())?;
-    let legal = value >= Decimal::ZERO && value <= Decimal::from(1_000);
-    if legal { Ok(value) } else { Err("0 to 1000 basis points are allowed".to_owned()) }
 }
 
 /// What a run gave.
@@ -122,13 +60,13 @@ pub(crate) struct Outcome {
     trades_read: u64,
     inputs_present: Vec<(arb::InputName, f64)>,
     rules_off: Vec<arb::RuleOff>,
+    report: Option<BacktestReport>,
 }
 
-/// How many decisions were told, and whether they are kept: without a JSON result nobody reads
-/// them, and memory must not grow with the tape.
+/// How many decisions were told; they themselves are not kept, because memory must not grow with
+/// the tape.
 #[derive(Clone, Debug, Default)]
 struct Decisions {
-    kept: bool,
     told: u64,
     fired: u64,
     /// What stopped the others, by kind of reason.
@@ -151,7 +89,9 @@ impl Decisions {
 struct Watch {
     decisions: Decisions,
     recorder: Recorder,
-    journal: Option<JournalWriter<BufWriter<File>>>,
+    journal: Option<JournalWriter<OutFile>>,
+    signals: Option<Signals>,
+    page: Option<BacktestCollector>,
     first: Option<Timestamp>,
     last: Option<Timestamp>,
     config_hash: String,
@@ -166,6 +106,9 @@ impl Observer for Watch {
         if let Some(journal) = &mut self.journal {
             journal.event(event);
         }
+        if let Some(page) = &mut self.page {
+            page.event(event);
+        }
     }
 
     fn output(&mut self, output: &Output) {
@@ -174,116 +117,137 @@ impl Observer for Watch {
         }
         if let Output::Signal(signal) = output {
             self.decisions.add(signal);
-        }
-        if self.decisions.kept || !matches!(output, Output::Signal(_)) {
+            if let Some(signals) = &mut self.signals {
+                signals.add(signal);
+            }
+        } else {
             self.recorder.output(output);
         }
         if let Some(journal) = &mut self.journal {
             journal.output(output);
         }
+        if let Some(page) = &mut self.page {
+            page.output(output);
+        }
     }
 
     fn tick(&mut self, engine: &arb::Engine, at: Timestamp) {
         self.recorder.tick(engine, at);
+        if let Some(page) = &mut self.page {
+            page.tick(engine, at);
+        }
     }
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    if args.from.zip(args.to).is_some_and(|(from, to)| from >= to) {
-        return usage("--from must be before --to");
+    let files = args.run.files()?;
+    output::check_distinct(&inputs(args, &files), &outputs(args)?)?;
+    let config = config(args, &files)?;
+    let create = |flag, path: &Option<PathBuf>| {
+        path.as_deref().map(|path| OutFile::create(flag, path)).transpose()
+    };
+    let (mut json, mut page) = (create("--json", &args.json)?, create("--out", &args.out)?);
+    let mut watch = watch(args, &files)?;
+    let outcome = backtest(args, &files, config, &mut watch)?;
+    if let (Some(out), Some(signals)) = (&mut json, watch.signals) {
+        json::write(&outcome, signals, out).context("--json")?;
     }
-    let mut files = Files::new(args.symbol.as_deref(), &args.trades)?;
-    files.add(SourceKind::Funding, &args.funding)?;
-    files.add(SourceKind::Metrics, &args.metrics)?;
-    files.add(SourceKind::PremiumKlines, &args.premium_klines)?;
-    let outcome = backtest(args, &files, config(args, &files)?)?;
-    let json_on_stdout = args.json.as_ref().is_some_and(|path| path.as_os_str() == "-");
-    if json_on_stdout {
-        eprint!("{}", summary::text(&outcome, summary::Style::of(&std::io::stderr())));
-    } else {
-        print!("{}", summary::text(&outcome, summary::Style::of(&std::io::stdout())));
+    if let (Some(out), Some(report)) = (&mut page, &outcome.report) {
+        report.write_to(out).context("--out")?;
     }
-    if let Some(path) = &args.json {
-        write_json(&outcome, path)?;
+    // Nothing takes its name before everything is written.
+    if let Some(journal) = watch.journal {
+        journal.finish().context("--journal")?.commit()?;
     }
-    Ok(())
+    page.map_or(Ok(()), OutFile::commit)?;
+    let on_stderr = json.as_ref().is_some_and(OutFile::is_stdout);
+    json.map_or(Ok(()), OutFile::commit)?;
+    let style =
+        if on_stderr { Style::of(&std::io::stderr()) } else { Style::of(&std::io::stdout()) };
+    let mut text = summary::text(&outcome, style);
+    if let Some(path) = &args.out {
+        text.push_str(&format!("report  {}\n", path.display()));
+    }
+    if on_stderr { output::stderr(text) } else { output::stdout(text) }
 }
 
-fn write_json(outcome: &Outcome, path: &std::path::Path) -> Result<()> {
-    let result = json::result(outcome);
-    if path.as_os_str() == "-" {
-        let mut out = std::io::stdout().lock();
-        serde_json::to_writer(&mut out, &result).map_err(std::io::Error::from)?;
-        return Ok(writeln!(out)?);
+/// Every file the run reads, by flag.
+fn inputs<'a>(args: &'a Args, files: &'a Files) -> Vec<output::Named<'a>> {
+    let strategies = args.strategy.iter().filter(|name| Registry::builtin_text(name).is_none());
+    let strategies = strategies.map(|name| ("--strategy", Path::new(name)));
+    let brackets = args.run.brackets().map(|path| ("--brackets", path));
+    files.paths().chain(strategies).chain(brackets).collect()
+}
+
+/// Every file the run writes, by flag.
+fn outputs(args: &Args) -> Result<Vec<output::Named<'_>>> {
+    let json = args.json.as_deref().map(|path| ("--json", path));
+    let journal = args.journal.as_deref().map(|path| ("--journal", path));
+    if journal.is_some_and(|(_, path)| output::is_stdout(path)) {
+        return usage("--journal: a journal is binary; name a file");
     }
-    let file = File::create(path).with_context(|| path.display().to_string())?;
-    let mut out = BufWriter::new(file);
-    serde_json::to_writer_pretty(&mut out, &result)?;
-    Ok(out.flush()?)
+    let page = args.out.as_deref().map(|path| ("--out", path));
+    Ok(json.into_iter().chain(journal).chain(page).collect())
+}
+
+/// Who looks on, with their files open: a folder that is not there must not cost a run.
+fn watch(args: &Args, files: &Files) -> Result<Watch> {
+    let mut watch = Watch::default();
+    if let Some(path) = &args.json {
+        watch.signals = Some(Signals::new(path, &files.symbols)?);
+    }
+    watch.page = args.out.as_ref().map(|_| BacktestCollector::new());
+    if let Some(path) = &args.journal {
+        watch.journal = Some(JournalWriter::new(OutFile::create("--journal", path)?)?);
+    }
+    Ok(watch)
 }
 
 fn config(args: &Args, files: &Files) -> Result<EngineConfig> {
-    let ratio = |bps: Decimal| bps / Decimal::from(10_000);
-    let brackets = args.brackets.as_deref().map(brackets::read).transpose()?.unwrap_or_default();
-    let steps = Steps {
-        tick_size: args.tick_size,
-        lot_size: args.lot_size,
-        min_notional: args.min_notional,
-        spread_bps: args.spread_bps,
-        brackets,
-    };
-    let mut config = EngineConfig::new(files.instruments(&steps)?);
-    config.account.initial_balance = args.balance;
-    config.account.maker_fee = ratio(args.maker_bps);
-    config.account.taker_fee = ratio(args.taker_bps);
-    config.account.slippage = ratio(args.slippage_bps);
-    config.mask_inputs = strategies::input_names(&args.mask_inputs)?;
+    let mut config = args.run.config(files)?;
     config.record = if args.all_decisions { Record::All } else { Record::Tiered };
     for strategy in &args.strategy {
         let (file, text) = strategies::text_of(strategy)?;
-        Registry::builtin().build(&file, &text)?;
+        let built = Registry::builtin().build(&file, &text)?;
+        if !files.symbols.iter().any(|symbol| built.watches(symbol)) {
+            let symbols = files.symbols.join(", ");
+            output::note(format_args!(
+                "warning: {strategy}: symbols: {symbols} is not among them, so it never acts"
+            ));
+        }
         config = config.with_strategy(&file, &text)?;
     }
     Ok(config)
 }
 
-fn backtest(args: &Args, files: &Files, config: EngineConfig) -> Result<Outcome> {
-    let fill = match args.fill {
-        Fill::Through => FillModel::Through,
-        Fill::Queue => FillModel::Queue,
-    };
-    let paper = PaperConfig { fill, latency_ms: args.latency_ms, ..PaperConfig::default() };
-    let mut watch = Watch::default();
-    watch.decisions.kept = args.json.is_some();
-    if let Some(path) = &args.journal {
-        let file = File::create(path).with_context(|| path.display().to_string())?;
-        watch.journal = Some(JournalWriter::new(BufWriter::with_capacity(1 << 18, file))?);
-    }
+fn backtest(
+    args: &Args,
+    files: &Files,
+    config: EngineConfig,
+    watch: &mut Watch,
+) -> Result<Outcome> {
     let strategies = config.strategies.len();
-    let mut test = Backtest::new(config, paper, Registry::builtin(), &mut watch)?;
-    let options = TapeOptions { gaps: gaps(args.accept_gaps), from: args.from, to: args.to };
-    let tape = files.read(options, |event| {
-        test.on_event(event, &mut watch);
+    let mut test = Backtest::new(config, Registry::builtin(), watch)?;
+    let tape = files.read(args.run.options(), |event| {
+        test.on_event(event, watch);
         Ok(())
     })?;
-    test.finish(&mut watch);
+    test.finish(watch);
     if test.trades_read() == 0 {
         anyhow::bail!("{}: no trades between --from and --to", files.symbols.join(","));
-    }
-    if let Some(journal) = watch.journal.take() {
-        journal.finish().context("the journal")?;
     }
     Ok(Outcome {
         symbols: files.symbols.clone(),
         strategies,
-        config_hash: watch.config_hash,
+        config_hash: std::mem::take(&mut watch.config_hash),
         first: watch.first,
         last: watch.last,
-        recorder: watch.recorder,
-        decisions: watch.decisions,
+        recorder: std::mem::take(&mut watch.recorder),
+        decisions: std::mem::take(&mut watch.decisions),
         stats: tape.stats().clone(),
         trades_read: test.trades_read(),
         inputs_present: test.engine().inputs_present(),
         rules_off: test.engine().rules_off(),
+        report: watch.page.take().map(|page| page.report(test.engine())),
     })
 }

@@ -1,15 +1,19 @@
 //! `arb bench`: what this machine needs for each part, nanoseconds a trade.
 
+use std::fmt::Write as _;
 use std::time::Instant;
 
 use anyhow::Result;
 use arb::generator::{CSV_HEADER, GeneratorConfig, TapeGenerator, csv_line};
 use arb::tape::{Source, SourceKind, Tape, TapeOptions};
 use arb::{
-    Backtest, EngineConfig, Event, Instrument, InstrumentConfig, InstrumentId, PaperConfig,
-    Recorder, Registry, Trade,
+    Backtest, EngineConfig, Event, Instrument, InstrumentConfig, InstrumentId, Recorder, Registry,
+    Trade,
 };
 use serde::Serialize;
+
+use crate::output;
+use crate::terminal::grouped;
 
 const ROUNDS: usize = 5;
 
@@ -45,26 +49,25 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         timed("engine with v52_8signals", args.trades, || fold(&scored, &tape))?,
         timed("whole back-test from CSV", args.trades, || {
             let mut seen = Recorder::default();
-            let (registry, paper) = (Registry::builtin(), PaperConfig::default());
-            let mut test = Backtest::new(scored.clone(), paper, registry, &mut seen)?;
+            let registry = Registry::builtin();
+            let mut test = Backtest::new(scored.clone(), registry, &mut seen)?;
             read(&csv, |event| test.on_event(event, &mut seen))?;
             test.finish(&mut seen);
             Ok(())
         })?,
     ];
     if args.json {
-        println!(
-            "{}",
-            serde_json::json!({ "trades": args.trades, "rounds": ROUNDS, "rows": rows })
-        );
-        return Ok(());
+        let result = serde_json::json!({ "trades": args.trades, "rounds": ROUNDS, "rows": rows });
+        return output::stdout(format_args!("{result}\n"));
     }
-    println!("{} trades, median of {ROUNDS} rounds, nanoseconds a trade", args.trades);
+    let count = grouped(u64::from(args.trades));
+    let mut text = format!("{count} trades, median of {ROUNDS} rounds, nanoseconds a trade\n");
     for row in rows {
         let (what, median) = (row.what, row.ns_per_trade);
-        println!("  {what:<26} {median:>7.1}   ({:.1} to {:.1})", row.fastest, row.slowest);
+        let (fastest, slowest) = (row.fastest, row.slowest);
+        writeln!(text, "  {what:<26} {median:>7.1}   ({fastest:.1} to {slowest:.1})")?;
     }
-    Ok(())
+    output::stdout(text)
 }
 
 fn config() -> Result<EngineConfig> {
@@ -101,8 +104,8 @@ fn read(csv: &[u8], mut each: impl FnMut(Event)) -> Result<()> {
 
 fn fold(config: &EngineConfig, tape: &[Trade]) -> Result<()> {
     let mut seen = Recorder::default();
-    let (registry, paper) = (Registry::builtin(), PaperConfig::default());
-    let mut test = Backtest::new(config.clone(), paper, registry, &mut seen)?;
+    let registry = Registry::builtin();
+    let mut test = Backtest::new(config.clone(), registry, &mut seen)?;
     for trade in tape {
         test.on_trade(trade, &mut seen);
     }

@@ -6,12 +6,11 @@ use std::io::{BufWriter, Write};
 use anyhow::Result;
 use arb::tape::{Gaps, TapeOptions};
 use arb::{
-    Backtest, Engine, EngineConfig, Indicators, InstrumentId, Observer, PaperConfig, Registry,
-    Timestamp,
+    Backtest, Engine, EngineConfig, Indicators, InstrumentId, Observer, Registry, Timestamp,
 };
 
 use super::usage;
-use crate::market_data::{Files, NamedFile, Steps};
+use crate::market_data::{Files, NamedFile, Steps, symbol};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -19,7 +18,7 @@ pub(crate) struct Args {
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     trades: Vec<NamedFile>,
     /// The venue's symbol
-    #[arg(long)]
+    #[arg(long, value_parser = symbol)]
     symbol: String,
     /// Thins the output; a multiple of 15s
     #[arg(long, default_value = "15s")]
@@ -168,7 +167,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         writeln!(printer.out, "{}", COLUMNS.join(","))?;
     }
     let registry = Registry::builtin();
-    let mut test = Backtest::new(config, PaperConfig::default(), registry, &mut printer)?;
+    let mut test = Backtest::new(config, registry, &mut printer)?;
     let options = TapeOptions { gaps: Gaps::Announce, ..TapeOptions::default() };
     files.read(options, |event| {
         test.on_event(event, &mut printer);

@@ -8,6 +8,9 @@ use anyhow::{Context as _, Result, bail};
 use arb::Registry;
 use arb::record::replay;
 
+use crate::output;
+use crate::terminal::grouped;
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A journal written by `arb backtest --journal`
@@ -21,8 +24,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         replay(BufReader::new(file), Registry::builtin()).with_context(|| format!("{name}"))?;
     let (events, outputs) = (replayed.events, replayed.outputs);
     let Some(difference) = replayed.difference else {
-        println!("identical: {events} events gave the same {outputs} outputs");
-        return Ok(());
+        let (events, outputs) = (grouped(events), grouped(outputs));
+        return output::stdout(format_args!(
+            "identical: {events} events gave the same {outputs} outputs\n"
+        ));
     };
     bail!(
         "{name}: output {} of event {} differs\n  event:    {}\n  recorded: {}\n  replayed: {}",

@@ -1,10 +1,14 @@
 //! `arb strategies`: what there is, whether a file is right, and what a score is made of.
 
+mod explain;
+
 use anyhow::{Context as _, Result, bail};
+use arb::strategy::funding_carry;
 use arb::strategy::layered_score::{self, LayeredScore};
 use arb::{InputName, Registry, Tier};
 
 use super::usage;
+use crate::output;
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
@@ -62,26 +66,35 @@ pub(crate) fn input_names(names: &[String]) -> Result<Vec<InputName>> {
 
 pub(crate) fn run(command: &Command) -> Result<()> {
     match command {
-        Command::List => Registry::builtin_names().for_each(|name| println!("{name}")),
-        Command::Check { strategies } => return check(strategies),
-        Command::Schema { kind } if kind == "layered_score" => {
-            println!("{}", serde_json::to_string_pretty(&layered_score::schema())?);
+        Command::List => {
+            let names: String = Registry::builtin_names().map(|name| format!("{name}\n")).collect();
+            output::stdout(names)
         }
+        Command::Check { strategies } => check(strategies),
         Command::Schema { kind } => {
-            return usage(format!("{kind:?} is no strategy kind; known kinds: layered_score"));
+            let schema = match kind.as_str() {
+                "layered_score" => layered_score::schema(),
+                "funding_carry" => funding_carry::schema(),
+                _ => {
+                    let known = "known kinds: funding_carry, layered_score";
+                    return usage(format!("{kind:?} is no strategy kind; {known}"));
+                }
+            };
+            output::stdout(serde_json::to_string_pretty(&schema)? + "\n")
         }
-        Command::Explain { strategy, inputs } => return explain(strategy, &input_names(inputs)?),
+        Command::Explain { strategy, inputs } => {
+            output::stdout(explain::text(strategy, &input_names(inputs)?)?)
+        }
     }
-    Ok(())
 }
 
 fn check(strategies: &[String]) -> Result<()> {
     let mut wrong = 0_usize;
     for strategy in strategies {
         match text_of(strategy).and_then(|(file, text)| checked(&file, &text)) {
-            Ok(note) => println!("{strategy}: ok{note}"),
+            Ok(note) => output::stdout(format_args!("{strategy}: ok{note}\n"))?,
             Err(error) => {
-                eprintln!("error: {error:#}");
+                output::note(format_args!("error: {}", output::message(&error)));
                 wrong += 1;
             }
         }
@@ -100,66 +113,9 @@ fn checked(file: &str, text: &str) -> Result<String> {
         return Ok(format!(
             "; warning: without any market input the score still reaches {}, so it fires on order \
              flow alone (gates.min_inputs_present is {})",
-            range.max,
-            score.config().gates.min_inputs_present,
+            explain::rounded(range.max),
+            explain::rounded(score.config().gates.min_inputs_present),
         ));
     }
     Ok(String::new())
-}
-
-fn explain(strategy: &str, inputs: &[InputName]) -> Result<()> {
-    let (file, text) = text_of(strategy)?;
-    let score = LayeredScore::parse(&file, &text)?;
-    let config = score.config();
-    let names: Vec<&str> = inputs.iter().map(|input| input.as_str()).collect();
-    let range = score.score_range(inputs);
-    println!("{}  (layered_score)", config.name);
-    let present = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-    println!(
-        "market inputs at hand: {present} ({:.0} % of their weight)",
-        range.inputs_present * 100.0
-    );
-    let tier = range.reachable.map_or("none".to_owned(), |t| format!("{t:?}").to_lowercase());
-    println!("score: {} to {}; strongest tier in reach: {tier}", range.min, range.max);
-    let bounds = &config.tiers;
-    println!(
-        "tiers: light from {}, standard from {} (x {}), heavy from {} (x {})\n",
-        bounds.light_from,
-        config.threshold,
-        bounds.standard_multiplier,
-        bounds.heavy_from,
-        bounds.heavy_multiplier,
-    );
-    let w = &config.weights;
-    for (layer, weight, rule) in [
-        ("direction", w.direction, "cvd_30m gives the side; cvd_4h must agree; large flow adds"),
-        ("acceleration", w.acceleration, "bonus while cvd_accel has the side's sign"),
-        ("crowding", w.crowding, "against all accounts' ratio, with the top traders' ratio"),
-        ("funding", w.funding, "paid to the side, beyond the base interest"),
-        ("environment", w.environment, "open interest over 15 minutes"),
-        ("confirmation", w.confirmation, "both CVDs and the price's side of VWAP agree"),
-        ("liquidation", w.liquidation, "the other side is being liquidated"),
-        ("auxiliary", w.auxiliary, "Coinbase premium on the side"),
-    ] {
-        println!("  {weight:>4}  {layer:<13} {rule}");
-    }
-    println!(
-        "\ngates, in this order: complete_30m, complete_4h, complete_15m, coverage_24h, cvd_4h,"
-    );
-    println!(
-        "  atr, inputs_present, min_atr_percentile, max_atr_percentile, traded_bars, cost_r, threshold"
-    );
-    let exits = &config.exits;
-    println!(
-        "\nstop: the largest of {} ATR, {} bps, {} ticks, {} spreads; targets at {} and {} stops; \
-         {} minutes at most",
-        exits.stop_atr,
-        exits.min_stop_bps,
-        exits.min_stop_ticks,
-        exits.min_stop_spreads,
-        exits.tp1_stop_multiple,
-        exits.tp2_stop_multiple,
-        exits.timeout_minutes,
-    );
-    Ok(())
 }

@@ -1,12 +1,15 @@
 //! `arb tape`: recorded trades from a seed.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use arb::generator::{CSV_HEADER, GeneratorConfig, TapeGenerator, csv_line};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
+use super::usage;
+use crate::output::OutFile;
 use crate::progress::Progress;
 
 #[derive(Debug, clap::Subcommand)]
@@ -21,28 +24,37 @@ pub(crate) struct Gen {
     #[arg(long)]
     seed: u64,
     /// Number of trades; about 25 a second
-    #[arg(long)]
-    trades: usize,
-    /// Where to write; `-` is stdout
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    trades: u64,
+    /// Where to write, packed if it ends in .gz; `-` is stdout
     #[arg(long)]
     out: PathBuf,
 }
 
 pub(crate) fn run(command: &Command) -> Result<()> {
     let Command::Gen(args) = command;
-    if args.out.as_os_str() == "-" {
-        return write(args, std::io::stdout().lock());
+    let ending = args.out.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    let mut out = OutFile::create("--out", &args.out)?;
+    match ending.to_ascii_lowercase().as_str() {
+        "zip" => {
+            return usage("--out: zip files are read, not written; .csv and .csv.gz are allowed");
+        }
+        "gz" => {
+            let mut packed = GzEncoder::new(out, Compression::default());
+            write(args, &mut packed)?;
+            out = packed.finish()?;
+        }
+        _ => write(args, &mut out)?,
     }
-    let file = File::create(&args.out).with_context(|| args.out.display().to_string())?;
-    write(args, file)
+    out.commit()
 }
 
-fn write(args: &Gen, out: impl Write) -> Result<()> {
-    let mut out = BufWriter::with_capacity(1 << 18, out);
+fn write(args: &Gen, out: &mut impl Write) -> Result<()> {
     out.write_all(CSV_HEADER.as_bytes())?;
-    let progress = Progress::new(args.trades as u64);
+    let progress = Progress::new(args.trades);
     let mut line = Vec::new();
-    let trades = TapeGenerator::new(GeneratorConfig::btcusdt(args.seed)).take(args.trades);
+    let count = usize::try_from(args.trades)?;
+    let trades = TapeGenerator::new(GeneratorConfig::btcusdt(args.seed)).take(count);
     for (done, trade) in (0_u64..).zip(trades) {
         line.clear();
         csv_line(&trade, &mut line);
@@ -51,5 +63,5 @@ fn write(args: &Gen, out: impl Write) -> Result<()> {
             progress.set(done);
         }
     }
-    Ok(out.flush()?)
+    Ok(())
 }

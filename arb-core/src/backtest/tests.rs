@@ -6,15 +6,17 @@
 
 use rust_decimal::Decimal;
 
+mod carry;
+
 use super::*;
 use crate::event::{Command, Direction, FundingSettled, Side};
 use crate::instrument::{Instrument, InstrumentId};
 use crate::num::Qty;
-use crate::order::{Book, Effect, OrderKind};
+use crate::order::{Effect, OrderKind};
 use crate::output::TradeStatus;
 use crate::risk::RiskState;
 use crate::strategy::{
-    Bracket, Context, Decision, Entry, ExitRules, Factors, Intent, Leg, Reason, Strategy, Tier,
+    Bracket, Context, Decision, Entry, ExitRules, Factors, Intent, Reason, Strategy, Tier,
 };
 use crate::{InstrumentConfig, Price};
 
@@ -48,8 +50,7 @@ impl Strategy for Scripted {
             factors: Factors::default(),
         };
         out.push(Intent::Enter(Box::new(Entry {
-            book: Book::Directional,
-            legs: vec![Leg { instrument: cx.instrument(), side: self.direction.entry_side() }],
+            side: self.direction.entry_side(),
             bracket: Bracket { atr: 100.0, rules },
             risk_r: 1.into(),
             cool_down_ms: 600_000,
@@ -96,7 +97,7 @@ impl Story {
             .unwrap();
         change(&mut config);
         let mut seen = (Recorder::default(), Outputs::default());
-        let test = Backtest::new(config, PaperConfig::default(), registry, &mut seen).unwrap();
+        let test = Backtest::new(config, registry, &mut seen).unwrap();
         let mut story = Self { test, seen, next_id: 1 };
         // Ten trades of 1 BTC before the decision at START + 15 s: participation allows 1 BTC.
         for second in 0..10 {

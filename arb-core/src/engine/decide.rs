@@ -7,10 +7,12 @@ use crate::event::{Direction, Event, EventKind, Side};
 use crate::instrument::InstrumentId;
 use crate::market::InputName;
 use crate::num::Money;
-use crate::order::{Book, Purpose};
+use crate::order::Purpose;
 use crate::output::{Output, Signal};
 use crate::risk::{Gate, Proposal, Refusal};
-use crate::strategy::{Context, Decision, Entry, EntryCosts, Exit, Intent, Interest, Reason};
+use crate::strategy::{
+    Context, Decision, Entry, EntryCosts, Exit, Intent, Interest, OpenPair, Reason,
+};
 use crate::time::Timestamp;
 use crate::trade::{CloseReason, DirectionalTrade, Plan, levels};
 
@@ -22,6 +24,10 @@ impl Core {
         }
         for index in 0..self.markets.len() {
             let Some(market) = self.markets.get(index) else { continue };
+            // Strategies decide about perpetuals and see their spot markets beside them.
+            if market.spec().is_spot() {
+                continue;
+            }
             if market.indicators().is_none_or(|row| row.time != at) {
                 continue;
             }
@@ -74,6 +80,7 @@ impl Core {
     ) {
         let costs = self.entry_costs(instrument, now);
         let position = self.own_direction(index, instrument);
+        let carry = self.carry.position_of(index, instrument);
         let (Some(slot), Some(market)) =
             (self.strategies.get_mut(index), self.markets.get(instrument.index()))
         else {
@@ -87,6 +94,9 @@ impl Core {
             position,
             cool_down_until: slot.cool_down.get(instrument.index()).copied().flatten(),
             costs,
+            spot: self.carry.spot_of(instrument),
+            carry,
+            limits: self.config.risk.carry,
         };
         slot.strategy.on_event(&cx, event, intents);
     }
@@ -103,6 +113,7 @@ impl Core {
             taker_fee: account.taker_fee,
             slippage: account.slippage,
             spread: market.map_or(Decimal::ZERO, |market| market.spread(now)),
+            spot_fee: account.spot_fee,
         }
     }
 
@@ -111,8 +122,8 @@ impl Core {
             Intent::Observe(decision) => self.signal(strategy, *decision, out),
             Intent::Exit(exit) => self.on_exit(strategy, *exit, out),
             Intent::Enter(entry) => {
-                let Entry { mut decision, book, legs, bracket, risk_r, cool_down_ms } = *entry;
-                let wish = Wish { book, legs: &legs, bracket, risk_r };
+                let Entry { mut decision, side, bracket, risk_r, cool_down_ms } = *entry;
+                let wish = Wish { side, bracket, risk_r };
                 match self.enter(strategy, &decision, wish, out) {
                     Ok(()) => self.cool_down(strategy, decision.instrument, cool_down_ms),
                     Err(refusal) => {
@@ -120,6 +131,21 @@ impl Core {
                     }
                 }
                 self.signal_quietly(strategy, decision, cool_down_ms, out);
+            }
+            Intent::OpenPair(open) => {
+                let OpenPair { notional_ratio, cool_down_ms, mut decision } = *open;
+                match self.open_pair(strategy, decision.instrument, notional_ratio, out) {
+                    Ok(()) => self.cool_down(strategy, decision.instrument, cool_down_ms),
+                    Err(refusal) => decision.reason = Reason::Risk(refusal),
+                }
+                self.signal_quietly(strategy, decision, cool_down_ms, out);
+            }
+            Intent::ClosePair(close) => {
+                let instrument = close.decision.instrument;
+                if self.carry.position_of(strategy, instrument).is_some() {
+                    self.close_pair(instrument, close.reason, out);
+                }
+                self.signal(strategy, close.decision, out);
             }
         }
     }
@@ -143,18 +169,15 @@ impl Core {
         &mut self,
         strategy: usize,
         decision: &Decision,
-        wish: Wish<'_>,
+        wish: Wish,
         out: &mut Vec<Output>,
     ) -> Result<(), Refusal> {
-        let &[leg] = wish.legs else { return Err(Refusal::NoMarket) };
-        if wish.book != Book::Directional {
-            return Err(Refusal::NoMarket);
-        }
-        let index = leg.instrument.index();
-        if self.trades.get(index).is_none_or(Option::is_some) {
+        let index = decision.instrument.index();
+        let owned = self.carry.owns(decision.instrument);
+        if owned || self.trades.get(index).is_none_or(Option::is_some) {
             return Err(Refusal::InstrumentOwned);
         }
-        let (plan, proposal) = self.plan(strategy, decision, (leg.instrument, leg.side), &wish)?;
+        let (plan, proposal) = self.plan(strategy, decision, &wish)?;
         let market = self.markets.get(index).ok_or(Refusal::NoMarket)?;
         let gate = Gate {
             config: &self.config.risk,
@@ -178,9 +201,9 @@ impl Core {
         &self,
         strategy: usize,
         decision: &Decision,
-        (instrument, side): (InstrumentId, Side),
-        wish: &Wish<'_>,
+        wish: &Wish,
     ) -> Result<(Plan, Proposal), Refusal> {
+        let (instrument, side) = (decision.instrument, wish.side);
         let market = self.markets.get(instrument.index()).ok_or(Refusal::NoMarket)?;
         let name = self.strategies.get(strategy).map(|slot| slot.name.clone());
         let costs = self.entry_costs(instrument, self.now);
@@ -199,6 +222,7 @@ impl Core {
             direction: if side == Side::Buy { Direction::Long } else { Direction::Short },
             bracket: wish.bracket,
             stop_distance,
+            spread,
             tick_size: spec.tick_size,
             lot_size: spec.lot_size,
             exit_costs: costs.taker_fee + costs.slippage,
@@ -240,7 +264,7 @@ impl Core {
     }
 
     fn signal(&mut self, strategy: usize, decision: Decision, out: &mut Vec<Output>) {
-        let notify = decision.reason == Reason::SignalFlip;
+        let notify = matches!(decision.reason, Reason::SignalFlip | Reason::ClosePair(_));
         self.push_signal(strategy, decision, notify, out);
     }
 
@@ -267,9 +291,8 @@ impl Core {
 
 /// The parts of an entry that are not its reason.
 #[derive(Clone, Copy, Debug)]
-struct Wish<'a> {
-    book: Book,
-    legs: &'a [crate::strategy::Leg],
+struct Wish {
+    side: Side,
     bracket: crate::strategy::Bracket,
     risk_r: Decimal,
 }

@@ -5,7 +5,7 @@ use crate::event::Event;
 use crate::instrument::InstrumentId;
 use crate::num::Money;
 use crate::order::{
-    ClientOrderId, Fill, OrderEvent, OrderState, OrderStatus, OrderUpdate, Purpose, Role,
+    Book, ClientOrderId, Fill, OrderEvent, OrderState, OrderStatus, OrderUpdate, Purpose, Role,
 };
 use crate::output::{Output, RiskNote};
 use crate::risk::Approved;
@@ -60,7 +60,10 @@ impl Core {
             let tripped = self.guard.on_unknown(&self.config.risk, event.at);
             self.report(tripped, out);
         }
-        self.update_trade(*id, *instrument, (update, done), out);
+        match id.book {
+            Book::Directional => self.update_trade(*id, *instrument, (update, done), out),
+            Book::Carry => self.update_pair(*id, *instrument, (update, done), out),
+        }
         if done {
             self.orders.remove(id);
         }

@@ -2,7 +2,7 @@
 
 use super::Core;
 use crate::event::Command;
-use crate::instrument::InstrumentId;
+use crate::instrument::{Instrument, InstrumentId};
 use crate::market::MarketState;
 use crate::order::{Book, Purpose};
 use crate::output::{Output, RiskNote, RuleOff};
@@ -23,12 +23,12 @@ impl Core {
                 self.close_trade(instrument, CloseReason::Flatten, out);
             }
         }
-        let equity = self.account().margin_balance;
-        self.guard.roll_day(at, equity);
+        self.watch_pairs(out);
+        self.guard.roll_day(at, self.account());
         self.check_account(out);
     }
 
-    fn is_near_delivery(&self, instrument: InstrumentId, at: Timestamp) -> bool {
+    pub(super) fn is_near_delivery(&self, instrument: InstrumentId, at: Timestamp) -> bool {
         let spec = self.markets.get(instrument.index()).map(MarketState::spec);
         let left = i64::from(self.config.risk.delivery_close_hours) * HOUR;
         spec.and_then(|spec| spec.delivery_at).is_some_and(|delivery| delivery.since(at) <= left)
@@ -49,7 +49,12 @@ impl Core {
         }
     }
 
-    fn risk_note(&self, trip: Option<crate::risk::Trip>, reason: String, out: &mut Vec<Output>) {
+    pub(super) fn risk_note(
+        &self,
+        trip: Option<crate::risk::Trip>,
+        reason: String,
+        out: &mut Vec<Output>,
+    ) {
         let state = self.guard.state();
         let note = RiskNote { at: self.now, state, trip, reason, strategy: None };
         out.push(Output::Risk(Box::new(note)));
@@ -79,12 +84,16 @@ impl Core {
                 "resumed by an operator".to_owned()
             }
             Command::Reset { reason } => {
-                self.guard.reset(self.account().margin_balance);
+                self.guard.reset(self.account());
+                self.carry.forgive();
                 reason.clone()
             }
             Command::Flatten(book) => {
                 if *book != Some(Book::Carry) {
                     self.flatten(out);
+                }
+                if *book != Some(Book::Directional) {
+                    self.close_all_pairs("operator", out);
                 }
                 "flattened by an operator".to_owned()
             }
@@ -92,23 +101,32 @@ impl Core {
         self.risk_note(None, reason, out);
     }
 
-    /// Margin balance and margins, at mark or at the last price where there is no mark.
+    /// Equity and margins, perpetuals at mark or at the last price where there is no mark, coins at
+    /// the bid.
     pub(super) fn account(&self) -> Equity {
         let now = self.now;
-        let price = |id: InstrumentId| self.markets.get(id.index())?.mark_or_last(now);
-        let spec = |id: InstrumentId| self.markets.get(id.index()).map(MarketState::spec);
+        let market = |id: InstrumentId| self.markets.get(id.index());
+        let spec = |id: InstrumentId| market(id).map(MarketState::spec);
+        let is_spot = |id: InstrumentId| spec(id).is_some_and(Instrument::is_spot);
+        let coins = |id: InstrumentId| market(id).filter(|_| is_spot(id))?.bid(now);
+        let futures = |id: InstrumentId| market(id).filter(|_| !is_spot(id))?.mark_or_last(now);
+        let price = |id: InstrumentId| coins(id).or_else(|| futures(id));
         let leverage = |id, notional| {
             let allowed = spec(id).and_then(|spec| spec.bracket(notional)).map(|b| b.max_leverage);
             self.config.account.leverage.min(allowed.unwrap_or(u16::MAX))
         };
+        let equity = self.ledger.equity(price);
         let maintenance = self.ledger.open_positions().filter_map(|(id, position)| {
-            let notional = price(id)?.notional(position.net_qty().abs()).to_money();
+            let notional = futures(id)?.notional(position.net_qty().abs()).to_money();
             Some(spec(id)?.maintenance_margin(notional))
         });
         Equity {
-            margin_balance: self.ledger.equity(price),
+            equity,
+            carry_pnl: self.carry_pnl(),
+            margin_balance: equity - self.ledger.holdings(coins),
+            reserved: self.carry_reserve(),
             maintenance: maintenance.sum(),
-            initial_margin: self.ledger.initial_margin(price, leverage),
+            initial_margin: self.ledger.initial_margin(futures, leverage),
         }
     }
 
@@ -139,20 +157,24 @@ impl Core {
         let off = |rule, missing| RuleOff { rule, missing };
         let mut rules: Vec<RuleOff> =
             self.guard.unmeasured().map(|(rule, missing)| off(rule, missing)).collect();
-        let any = |seen: &dyn Fn(&MarketState) -> bool| self.markets.iter().any(seen);
-        if !any(&|market| market.has_quote()) {
+        // A rule that one instrument cannot be held to is off.
+        let all = |seen: &dyn Fn(&MarketState) -> bool| self.markets.iter().all(seen);
+        let perps = |seen: &dyn Fn(&MarketState) -> bool| {
+            self.markets.iter().filter(|market| !market.spec().is_spot()).all(seen)
+        };
+        if !all(&|market| market.has_quote()) {
             rules.push(off(Rule::Spread, "quotes; the configured spread is used"));
         }
-        if !any(&|market| market.inputs().mark_age(self.now).is_some()) {
+        if !perps(&|market| market.inputs().mark_age(self.now).is_some()) {
             rules.push(off(Rule::StaleMark, "mark prices; the last price stands in"));
         }
-        if !any(&|market| market.quote_volume_24h().is_some()) {
+        if !all(&|market| market.quote_volume_24h().is_some()) {
             rules.push(off(Rule::Volume24h, "24 hours of trades"));
         }
-        if !any(&|market| market.spec().listed_at.is_some()) {
+        if !all(&|market| market.spec().listed_at.is_some()) {
             rules.push(off(Rule::Listing, "the listing date"));
         }
-        if !any(&|market| market.spec().delivery_at.is_some()) {
+        if !perps(&|market| market.spec().delivery_at.is_some()) {
             rules.push(off(Rule::Delivery, "delivery dates"));
         }
         rules.sort_by_key(|rule| rule.rule);

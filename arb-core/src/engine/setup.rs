@@ -3,6 +3,7 @@
 //! Invariant: a configuration that does not parse changes nothing. Open trades keep the rules they
 //! were opened with.
 
+use super::carry::CarryBook;
 use super::{Core, Presence, Slot};
 use crate::config::EngineConfig;
 use crate::error::ConfigError;
@@ -46,7 +47,7 @@ pub(super) fn configure(
     }
 }
 
-fn prepare(registry: &Registry, configure: &Configure) -> Result<Prepared, ConfigError> {
+pub(super) fn prepare(registry: &Registry, configure: &Configure) -> Result<Prepared, ConfigError> {
     let config = EngineConfig::parse(configure)?;
     let mut strategies: Vec<Slot> = Vec::with_capacity(config.strategies.len());
     for text in &config.strategies {
@@ -91,6 +92,7 @@ impl Core {
             r_unit: config.risk.r_unit(balance),
             orders: std::collections::BTreeMap::new(),
             trades: config.instruments.iter().map(|_| None).collect(),
+            carry: CarryBook::new(&config),
             next_intent: 1,
             trades_wanted: wants_trades(&strategies),
             intents: Vec::new(),
@@ -122,6 +124,7 @@ impl Core {
         self.markets.extend(markets(&config).skip(self.markets.len()));
         self.trades.resize_with(config.instruments.len(), || None);
         self.ledger.resize(config.instruments.len());
+        self.carry.reconfigure(&config);
         self.guard.resize(strategies.len());
         self.r_unit = config.risk.r_unit(config.account.initial_balance);
         self.trades_wanted = wants_trades(&strategies);

@@ -76,6 +76,8 @@ impl Interval {
 pub(super) struct Bars {
     current: Option<Interval>,
     closed: VecDeque<Interval>,
+    /// How many of the closed ones are bars.
+    bar_count: usize,
     /// Share of the last ATRs at or below the present one, made when a bar closes.
     percentile: Option<f64>,
 }
@@ -105,22 +107,26 @@ impl Bars {
 
     /// Closes the intervals that end at or before `now_us`.
     pub(super) fn advance(&mut self, now_us: i64, holes: &Holes) {
+        let mut closed_any = false;
         while let Some(bar) = self.current.filter(|bar| bar.start_us + BAR_US <= now_us) {
             self.close(bar, holes);
             self.current = Some(Interval::flat(bar.start_us + BAR_US, bar.close));
+            closed_any = true;
+        }
+        if closed_any {
+            self.percentile = self.rank();
         }
     }
 
     fn close(&mut self, mut bar: Interval, holes: &Holes) {
         let before = self.closed.back().map_or(Atr::EMPTY, |last| last.atr);
         settle(&mut bar, before, holes);
+        self.bar_count += usize::from(bar.is_bar);
         self.closed.push_back(bar);
-        while self.closed.len() > KEPT_INTERVALS
-            || (self.closed.len() > KEPT_BARS && self.bars().count() > KEPT_BARS)
-        {
-            self.closed.pop_front();
+        while self.closed.len() > KEPT_INTERVALS || self.bar_count > KEPT_BARS {
+            let oldest = self.closed.pop_front();
+            self.bar_count -= usize::from(oldest.is_some_and(|oldest| oldest.is_bar));
         }
-        self.percentile = self.rank();
     }
 
     fn bars(&self) -> impl DoubleEndedIterator<Item = &Interval> {
@@ -170,6 +176,7 @@ impl Bars {
         if let Some(bar) = &mut self.current {
             carry_close(bar, close);
         }
+        self.bar_count = self.bars().count();
         self.percentile = self.rank();
     }
 

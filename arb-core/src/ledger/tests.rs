@@ -25,6 +25,7 @@ fn fill(side: Side, price: &str, qty: &str, fee: &str) -> Fill {
         qty: qty.parse().unwrap(),
         role: Role::Taker,
         fee: money(fee),
+        base_fee: Qty::ZERO,
         ts: Timestamp::EPOCH,
     }
 }
@@ -157,6 +158,7 @@ fn any_fill() -> impl Strategy<Value = (InstrumentId, Fill)> {
                 qty: Qty::from_units(qty).unwrap(),
                 role: Role::Taker,
                 fee: Money::round(Decimal::new(fee, 8)),
+                base_fee: Qty::ZERO,
                 ts: Timestamp::from_millis(ms),
             };
             (InstrumentId(instrument), fill)
@@ -207,7 +209,7 @@ proptest! {
             if let Some(side) = net.side() {
                 let fee = Money::ZERO;
                 let (side, qty, role) = (side.opposite(), net.abs(), Role::Taker);
-                let closing = Fill { side, price: at, qty, role, fee, ts: Timestamp::EPOCH };
+                let closing = Fill { side, price: at, qty, role, fee, base_fee: Qty::ZERO, ts: Timestamp::EPOCH };
                 let floating = ledger.unrealised(id, at);
                 let booked = ledger.apply_fill(id, &closing).unwrap();
                 prop_assert_eq!(booked.realised, floating);

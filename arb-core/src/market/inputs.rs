@@ -114,6 +114,12 @@ fn secs(seconds: u32) -> i64 {
     i64::from(seconds) * SECOND
 }
 
+/// Whole hours from one settlement to the next, 1 to 8; recorded times jitter by milliseconds.
+fn interval_hours(between: i64) -> f64 {
+    let hours = (between + HOUR / 2) / HOUR;
+    u8::try_from(hours).map_or(8.0, |hours| f64::from(hours.clamp(1, 8)))
+}
+
 /// Smallest largest excess, so that a quiet month does not make every excess extreme.
 const MIN_EXCESS: f64 = 0.0001;
 const LIQUIDATION_WINDOW: i64 = 5 * MINUTE;
@@ -231,13 +237,45 @@ impl Inputs {
         }
         let mut newest = self.settled.iter().rev();
         match (newest.next(), newest.next()) {
-            (Some(last), Some(previous)) => {
-                // Recorded times jitter by milliseconds, intervals are whole hours.
-                let hours = (last.as_of.since(previous.as_of) + HOUR / 2) / HOUR;
-                u8::try_from(hours).map_or(8.0, |hours| f64::from(hours.clamp(1, 8)))
-            }
+            (Some(last), Some(previous)) => interval_hours(last.as_of.since(previous.as_of)),
             _ => 8.0,
         }
+    }
+
+    /// Time between settlements, nanoseconds.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "hours up to 8 times nanoseconds fit")]
+    pub fn funding_interval(&self) -> i64 {
+        self.funding_interval_hours() as i64 * HOUR
+    }
+
+    /// Mean settled rate per hour over the last `days`, or over as much of them as is known; none
+    /// without a settlement in them.
+    #[must_use]
+    pub fn mean_settled_rate(&self, now: Timestamp, days: u32) -> Option<f64> {
+        if !self.shown(InputName::FundingRate) {
+            return None;
+        }
+        let from = now.plus(-i64::from(days) * DAY);
+        let (mut sum, mut hours) = (0.0, 0.0);
+        let before = std::iter::once(None).chain(self.settled.iter().map(Some));
+        for (previous, record) in before.zip(&self.settled) {
+            if record.as_of <= from || record.as_of > now {
+                continue;
+            }
+            sum += record.value.to_f64()?;
+            hours += previous.map_or_else(
+                || self.funding_interval_hours(),
+                |previous| interval_hours(record.as_of.since(previous.as_of)),
+            );
+        }
+        (hours > 0.0).then(|| sum / hours)
+    }
+
+    /// Time of the last settlement on record.
+    #[must_use]
+    pub fn last_settlement(&self) -> Option<Timestamp> {
+        self.settled.back().map(|record| record.as_of)
     }
 
     /// Time of the coming settlement, where announced.

@@ -136,7 +136,10 @@ impl std::iter::Sum for Money {
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match f.precision() {
-            Some(p) => write!(f, "{:.p$}", self.0),
+            Some(p) => {
+                let places = u32::try_from(p).unwrap_or(DECIMALS);
+                write!(f, "{:.p$}", self.0.round_dp(places))
+            }
             None => write!(f, "{}", self.0.normalize()),
         }
     }

@@ -20,6 +20,8 @@ const TOO_PRECISE: RejectReason = RejectReason::Code(-1111);
 const NO_QUANTITY: RejectReason = RejectReason::Code(-4003);
 const OFF_TICK: RejectReason = RejectReason::Code(-4014);
 const NO_COUNTERPARTY: RejectReason = RejectReason::Code(-4131);
+/// Spot knows no reduce-only orders, so its smallest notional counts for sales as well.
+const FILTER_FAILURE: RejectReason = RejectReason::Code(-1013);
 const BELOW_MIN_NOTIONAL: RejectReason = RejectReason::Code(-4164);
 
 impl PaperVenue {
@@ -69,6 +71,12 @@ impl PaperVenue {
                 let held = self.ledger.net_qty(order.instrument).side();
                 if held != Some(order.side.opposite()) {
                     return Err(RejectReason::ReduceOnly);
+                }
+                if desk.spec.is_spot() {
+                    let price = desk.reference_price(order, at).ok_or(NO_COUNTERPARTY)?;
+                    if price.notional(order.qty).to_money() < desk.spec.min_notional {
+                        return Err(FILTER_FAILURE);
+                    }
                 }
             }
             Effect::Open => {

@@ -1,11 +1,14 @@
-//! What the venue charges: a fraction of notional by the role of the fill.
+//! What the venue charges: a fraction of notional by the role of the fill; on spot a buy pays it
+//! in the base asset.
 //!
-//! Invariant: a fee is rounded once, to 8 decimals half-even.
+//! Invariant: a fee is rounded once, to 8 decimals half-even, one in the base asset up.
 
 use rust_decimal::Decimal;
 
+use crate::event::Side;
+use crate::instrument::Instrument;
 use crate::ledger::share_of;
-use crate::num::{Money, Price, Qty};
+use crate::num::{Money, Price, Qty, Round};
 use crate::order::Role;
 
 /// Fee rates of the account.
@@ -13,17 +16,30 @@ use crate::order::Role;
 pub(super) struct Fees {
     pub(super) maker: Decimal,
     pub(super) taker: Decimal,
+    pub(super) spot: Decimal,
     pub(super) liquidation: Decimal,
 }
 
 impl Fees {
-    /// Fee of an ordinary fill.
-    pub(super) fn of(&self, role: Role, price: Price, qty: Qty) -> Money {
-        let rate = match role {
-            Role::Maker => self.maker,
-            Role::Taker => self.taker,
+    /// Fee of an ordinary fill, and the part of it that was kept in the base asset.
+    pub(super) fn of(
+        &self,
+        spec: &Instrument,
+        fill: (Side, Role),
+        at: (Price, Qty),
+    ) -> (Money, Qty) {
+        let (price, qty) = at;
+        let rate = match fill {
+            _ if spec.is_spot() => self.spot,
+            (_, Role::Maker) => self.maker,
+            (_, Role::Taker) => self.taker,
         };
-        share_of(price.notional(qty), rate)
+        if spec.is_spot() && fill.0 == Side::Buy {
+            let kept = Qty::from_decimal(qty.to_decimal().saturating_mul(rate), Round::Up);
+            let kept = kept.unwrap_or_default();
+            return (price.notional(kept).to_money(), kept);
+        }
+        (share_of(price.notional(qty), rate), Qty::ZERO)
     }
 
     /// Fee of a liquidation: it takes, and pays the venue's surcharge.

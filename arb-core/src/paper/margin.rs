@@ -48,25 +48,34 @@ impl PaperVenue {
         margin.sum()
     }
 
-    /// The account's leverage, or less where the bracket of the notional allows less.
+    /// The account's leverage, or less where the bracket of the notional allows less; spot is paid
+    /// in full.
     fn leverage(&self, instrument: InstrumentId, notional: Money) -> u16 {
-        let bracket = self.desks.get(instrument.index()).and_then(|d| d.spec.bracket(notional));
+        let Some(desk) = self.desks.get(instrument.index()) else { return 1 };
+        if desk.spec.is_spot() {
+            return 1;
+        }
+        let bracket = desk.spec.bracket(notional);
         bracket.map_or(self.account.leverage, |b| b.max_leverage.min(self.account.leverage))
     }
 
     /// Liquidates the account when its margin balance is below the maintenance margin, else draws
     /// the bands inside which that cannot happen.
     pub(super) fn check_margin(&mut self, at: Timestamp, out: &mut Vec<OrderEvent>) {
-        let open = self.ledger.open_count();
+        let is_spot =
+            |id: InstrumentId| self.desks.get(id.index()).is_none_or(|desk| desk.spec.is_spot());
+        let open = self.ledger.open_positions().filter(|(id, _)| !is_spot(*id)).count();
         if open == 0 {
             return;
         }
         let price = |id: InstrumentId| self.desks.get(id.index())?.valuation(at);
+        // Coins are no margin: only what was not spent on them is.
+        let coins = self.ledger.holdings(|id| price(id).filter(|_| is_spot(id)));
         let maintenance = self.ledger.open_positions().filter_map(|(id, position)| {
             let notional = price(id)?.notional(position.net_qty().abs()).to_money();
             Some(self.desks.get(id.index())?.spec.maintenance_margin(notional))
         });
-        let excess = self.ledger.equity(price) - maintenance.sum();
+        let excess = self.ledger.equity(price) - coins - maintenance.sum();
         if excess.is_negative() {
             self.liquidate(at, out);
             return;
@@ -74,15 +83,19 @@ impl PaperVenue {
         let share = excess.to_decimal() / Decimal::from(open);
         for (id, position) in self.ledger.open_positions() {
             let Some(desk) = self.desks.get_mut(id.index()) else { continue };
+            if desk.spec.is_spot() {
+                continue;
+            }
             let Some(price) = desk.valuation(at) else { continue };
             desk.margin = safe_band(price, position.net_qty(), share, desk.steepest_margin());
             desk.rewatch();
         }
     }
 
-    /// Ends every order of the account, then closes every position at its valuation.
+    /// Ends every futures order of the account, then closes every position at its valuation; the
+    /// venue does not touch coins.
     fn liquidate(&mut self, at: Timestamp, out: &mut Vec<OrderEvent>) {
-        for desk in &mut self.desks {
+        for desk in self.desks.iter_mut().filter(|desk| !desk.spec.is_spot()) {
             for working in desk.working.drain(..) {
                 let Order { id, instrument, .. } = working.order;
                 out.push(OrderEvent { id, instrument, update: OrderUpdate::Expired });
@@ -103,6 +116,9 @@ impl PaperVenue {
         out: &mut Vec<OrderEvent>,
     ) {
         let Some(desk) = self.desks.get_mut(instrument.index()) else { return };
+        if desk.spec.is_spot() {
+            return;
+        }
         let (Some(held), Some(opened_by)) = (net_qty.side(), desk.opened_by.take()) else {
             return;
         };
@@ -111,7 +127,8 @@ impl PaperVenue {
         let slippage = valuation.to_decimal().saturating_mul(self.account.slippage);
         let price = fill::against(side, valuation, slippage, desk.spec.tick_size);
         let fee = self.fees.of_liquidation(price, qty);
-        let fill = Fill { side, price, qty, role: Role::Taker, fee, ts: at };
+        let (role, base_fee) = (Role::Taker, Qty::ZERO);
+        let fill = Fill { side, price, qty, role, fee, base_fee, ts: at };
         desk.margin = Band::ALL;
         desk.rewatch();
         // A position within range can always be closed; the wallet alone could leave its range.

@@ -185,8 +185,9 @@ impl PaperVenue {
     ) {
         let Order { id, instrument, side, .. } = working.order;
         let Execution { price, qty, role, rest } = *execution;
-        let fee = self.fees.of(role, price, qty);
-        let fill = Fill { side, price, qty, role, fee, ts: pass.trade.ts };
+        let Some(desk) = self.desks.get(instrument.index()) else { return };
+        let (fee, base_fee) = self.fees.of(&desk.spec, (side, role), (price, qty));
+        let fill = Fill { side, price, qty, role, fee, base_fee, ts: pass.trade.ts };
         let before = self.ledger.net_qty(instrument).side();
         let booked = qty.is_zero() || self.ledger.apply_fill(instrument, &fill).is_ok();
         let after = self.ledger.net_qty(instrument).side();

@@ -92,7 +92,8 @@ impl Floor {
         let mut config = EngineConfig::new(vec![instrument("BTCUSDT"), instrument("LTCUSDT")]);
         let mut paper = PaperConfig::default();
         change(&mut config, &mut paper);
-        let venue = PaperVenue::new(&config, paper);
+        config.paper = paper;
+        let venue = PaperVenue::new(&config);
         let mut floor = Self { venue, trades: 0, out: Vec::new() };
         floor.trade(0, "1000", "1000");
         floor

@@ -40,7 +40,8 @@ pub struct PaperVenue {
 impl PaperVenue {
     /// A venue for the instruments and the account of `config`, without orders or positions.
     #[must_use]
-    pub fn new(config: &EngineConfig, paper: PaperConfig) -> Self {
+    pub fn new(config: &EngineConfig) -> Self {
+        let paper = config.paper;
         let ages = Ages {
             mark: i64::from(config.input_ages.mark_secs) * SECOND,
             quote: i64::from(paper.quote_max_age_ms) * (SECOND / 1_000),
@@ -56,6 +57,7 @@ impl PaperVenue {
             fees: Fees {
                 maker: account.maker_fee,
                 taker: account.taker_fee,
+                spot: account.spot_fee,
                 liquidation: paper.liquidation_fee,
             },
             seen: BTreeSet::new(),

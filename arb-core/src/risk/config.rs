@@ -15,6 +15,70 @@ pub enum Budget {
     Quote(Money),
 }
 
+/// Limits of the carry book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CarryLimits {
+    /// Σ spot notional of all pairs, a fraction of equity.
+    #[serde(with = "decimal_text")]
+    pub max_notional_ratio: Decimal,
+    /// Σ short notional ÷ margin balance.
+    #[serde(with = "decimal_text")]
+    pub max_leverage: Decimal,
+    /// Rise of the prices, a fraction, that an entry must survive.
+    #[serde(with = "decimal_text")]
+    pub min_entry_distance: Decimal,
+    /// Distance to liquidation below which slices of both legs are sold.
+    #[serde(with = "decimal_text")]
+    pub reduce_distance: Decimal,
+    /// Distance to liquidation at which half of every pair is closed, once a minute.
+    #[serde(with = "decimal_text")]
+    pub halve_distance: Decimal,
+    /// Notional of one slice.
+    pub max_slice_notional: Money,
+    /// Smallest notional of a pair: what is left of a limit is no pair.
+    pub min_pair_notional: Money,
+    /// Loss of the book in a UTC day that ends new carry, a fraction of what its pairs hold.
+    #[serde(with = "decimal_text")]
+    pub max_daily_loss_ratio: Decimal,
+    /// Loss by the basis at which a pair is closed, basis points of its entry.
+    #[serde(with = "decimal_text")]
+    pub max_basis_loss_bps: Decimal,
+    /// How far the legs of a held pair may drift apart, a fraction.
+    #[serde(with = "decimal_text")]
+    pub max_delta_ratio: Decimal,
+    /// Longest time with legs apart before the excess one is closed, ms.
+    pub max_unhedged_ms: u32,
+    /// Longest wait for an order whose outcome is unknown, ms.
+    pub max_unknown_ms: u32,
+    /// No voluntary order so near to a settlement, seconds.
+    pub settlement_quiet_secs: u32,
+}
+
+impl Default for CarryLimits {
+    /// Half of equity, leverage 2, liquidation 40 % away at entry, reduced below 30 %, halved at
+    /// 15 %, slices of 5,000, pairs from 100, 1 % a day, 100 bps of basis, 0.5 % of drift, 2 s and 15 s, quiet
+    /// for 30 s around settlements.
+    fn default() -> Self {
+        let share = |mantissa, scale| Decimal::new(mantissa, scale);
+        Self {
+            max_notional_ratio: share(5, 1),
+            max_leverage: share(2, 0),
+            min_entry_distance: share(4, 1),
+            reduce_distance: share(3, 1),
+            halve_distance: share(15, 2),
+            max_slice_notional: Money::round(Decimal::from(5_000)),
+            min_pair_notional: Money::round(Decimal::from(100)),
+            max_daily_loss_ratio: share(1, 2),
+            max_basis_loss_bps: share(100, 0),
+            max_delta_ratio: share(5, 3),
+            max_unhedged_ms: 2_000,
+            max_unknown_ms: 15_000,
+            settlement_quiet_secs: 30,
+        }
+    }
+}
+
 /// Limits of the directional book and of the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -98,6 +162,8 @@ pub struct RiskConfig {
     pub max_orders_per_minute: u32,
     /// Cancels of one strategy per minute; above it entries wait.
     pub max_cancels_per_minute: u32,
+    /// Limits of the carry book.
+    pub carry: CarryLimits,
 }
 
 impl Default for RiskConfig {
@@ -139,6 +205,7 @@ impl Default for RiskConfig {
             max_peg_deviation: share(5, 3),
             max_orders_per_minute: 30,
             max_cancels_per_minute: 60,
+            carry: CarryLimits::default(),
         }
     }
 }

@@ -53,13 +53,13 @@ pub(crate) struct Gate<'a> {
     pub(crate) now: Timestamp,
 }
 
-type Verdict = Result<(), Refusal>;
+pub(super) type Verdict = Result<(), Refusal>;
 
-fn at_most(rule: Rule, limit: Decimal, actual: Decimal) -> Verdict {
+pub(super) fn at_most(rule: Rule, limit: Decimal, actual: Decimal) -> Verdict {
     if actual > limit { Err(Refusal::Limit { rule, limit, actual }) } else { Ok(()) }
 }
 
-fn at_least(rule: Rule, limit: Decimal, actual: Decimal) -> Verdict {
+pub(super) fn at_least(rule: Rule, limit: Decimal, actual: Decimal) -> Verdict {
     if actual < limit { Err(Refusal::Limit { rule, limit, actual }) } else { Ok(()) }
 }
 
@@ -108,7 +108,7 @@ impl Gate<'_> {
         at_most(Rule::CancelRate, self.config.max_cancels_per_minute.into(), cancels.into())
     }
 
-    fn market_quality(&self) -> Verdict {
+    pub(super) fn market_quality(&self) -> Verdict {
         if let Some(spread) = self.market.quoted_spread(self.now) {
             at_most(Rule::Spread, self.config.max_spread_bps, spread * Decimal::from(10_000))?;
         }
@@ -131,7 +131,7 @@ impl Gate<'_> {
         Ok(())
     }
 
-    fn freshness(&self) -> Verdict {
+    pub(super) fn freshness(&self) -> Verdict {
         if self.market.has_unfilled_hole() {
             return at_most(Rule::UnfilledGap, Decimal::ZERO, Decimal::ONE);
         }
@@ -156,16 +156,17 @@ impl Gate<'_> {
         Ok(())
     }
 
-    fn margin(&self) -> Verdict {
+    pub(super) fn margin(&self) -> Verdict {
         let balance = self.account.margin_balance.to_decimal();
-        let free = balance - self.account.initial_margin.to_decimal();
+        let bound = self.account.initial_margin + self.account.reserved;
+        let free = balance - bound.to_decimal();
         let ratio = free.checked_div(balance).unwrap_or_default();
         at_least(Rule::AvailableBalance, self.config.min_available_ratio, ratio)
     }
 
     /// The quantity that fits the budget and every notional limit.
     fn size(&self, proposal: &Proposal) -> Result<Qty, Refusal> {
-        let equity = self.account.margin_balance;
+        let equity = self.account.equity;
         let signed = match proposal.side {
             Side::Buy => self.exposure.net,
             Side::Sell => -self.exposure.net,
@@ -201,17 +202,7 @@ impl Gate<'_> {
 
     /// The worst price the order may get: the collar around mark, rounded to the tick inward.
     fn collar(&self, proposal: &Proposal) -> Result<Price, Refusal> {
-        let mark = self.market.mark_or_last(self.now).ok_or(Refusal::NoMarket)?;
-        let spread = self.market.spread(self.now) * self.config.collar_spreads;
-        let width = self.config.collar_ratio.max(spread);
-        let tick = self.market.spec().tick_size;
-        let (factor, round) = match proposal.side {
-            Side::Buy => (Decimal::ONE + width, Round::Down),
-            Side::Sell => (Decimal::ONE - width, Round::Up),
-        };
-        let limit = Price::from_decimal(mark.to_decimal() * factor, round)
-            .and_then(|price| price.round_to_tick(tick, round))
-            .map_err(|_| Refusal::NoMarket)?;
+        let limit = collar(self.config, self.market, proposal.side, self.now)?;
         let beyond = match proposal.side {
             Side::Buy => proposal.price > limit,
             Side::Sell => proposal.price < limit,
@@ -222,6 +213,24 @@ impl Gate<'_> {
         }
         Ok(limit)
     }
+}
+
+/// The worst price an order may get now: 1 % or three spreads from mark by default.
+pub(crate) fn collar(
+    config: &RiskConfig,
+    market: &MarketState,
+    side: Side,
+    now: Timestamp,
+) -> Result<Price, Refusal> {
+    let mark = market.mark_or_last(now).ok_or(Refusal::NoMarket)?;
+    let width = config.collar_ratio.max(market.spread(now) * config.collar_spreads);
+    let (factor, round) = match side {
+        Side::Buy => (Decimal::ONE + width, Round::Down),
+        Side::Sell => (Decimal::ONE - width, Round::Up),
+    };
+    Price::from_decimal(mark.to_decimal() * factor, round)
+        .and_then(|price| price.round_to_tick(market.spec().tick_size, round))
+        .map_err(|_| Refusal::NoMarket)
 }
 
 #[cfg(test)]

@@ -17,12 +17,25 @@ const UNKNOWN_WINDOW: i64 = 5 * MINUTE;
 /// The account at one moment, quote currency.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Equity {
-    /// Wallet plus unrealised PnL.
+    /// Everything: wallet, unrealised PnL, coins at the bid.
+    pub(crate) equity: Money,
+    /// What the carry book has earned of it, open or closed: no matter of the directional rules.
+    pub(crate) carry_pnl: Money,
+    /// The equity without coins: what the venue counts as margin.
     pub(crate) margin_balance: Money,
+    /// The part of it that approved coins will take.
+    pub(crate) reserved: Money,
     /// Below this the venue liquidates.
     pub(crate) maintenance: Money,
     /// Bound by open positions.
     pub(crate) initial_margin: Money,
+}
+
+impl Equity {
+    /// The equity without the carry book's earnings.
+    fn directional(&self) -> Money {
+        self.equity - self.carry_pnl
+    }
 }
 
 /// What the guard decided.
@@ -57,7 +70,10 @@ pub(crate) struct Guard {
     /// The operator's pause, which a reset of the state does not lift.
     pub(crate) paused: bool,
     day: i64,
+    /// The directional equity at 00:00 UTC.
     day_start: Money,
+    /// The carry book's earnings at 00:00 UTC.
+    carry_day_start: Money,
     peak: Money,
     costs_today: Money,
     unknown: VecDeque<Timestamp>,
@@ -72,6 +88,7 @@ impl Guard {
             paused: false,
             day: i64::MIN,
             day_start: equity,
+            carry_day_start: Money::ZERO,
             peak: equity,
             costs_today: Money::ZERO,
             unknown: VecDeque::new(),
@@ -91,11 +108,12 @@ impl Guard {
     }
 
     /// Starts the sums of a new UTC day.
-    pub(crate) fn roll_day(&mut self, now: Timestamp, equity: Money) {
+    pub(crate) fn roll_day(&mut self, now: Timestamp, account: Equity) {
         let day = now.as_nanos().div_euclid(DAY);
         if day > self.day {
             self.day = day;
-            self.day_start = equity;
+            self.day_start = account.directional();
+            self.carry_day_start = account.carry_pnl;
             self.costs_today = Money::ZERO;
         }
     }
@@ -107,8 +125,7 @@ impl Guard {
         r_unit: Money,
         account: Equity,
     ) -> Option<GuardEvent> {
-        let equity = account.margin_balance;
-        self.peak = self.peak.max(equity);
+        self.peak = self.peak.max(account.equity);
         let breach = self.breach(config, r_unit, account)?;
         let (state, trip, flatten) = breach;
         if self.state >= state {
@@ -124,9 +141,9 @@ impl Guard {
         r_unit: Money,
         account: Equity,
     ) -> Option<(RiskState, Trip, bool)> {
-        let equity = account.margin_balance.to_decimal();
+        let equity = account.equity.to_decimal();
         let trip = |rule, limit, actual| Trip { rule, limit, actual };
-        let day_loss = self.day_start.to_decimal() - equity;
+        let day_loss = (self.day_start - account.directional()).to_decimal();
         let loss_limit = r_unit.to_decimal() * config.daily_loss_r;
         if day_loss >= loss_limit {
             return Some((RiskState::Halted, trip(Rule::DailyLoss, -loss_limit, -day_loss), true));
@@ -135,7 +152,8 @@ impl Guard {
         if equity <= floor {
             return Some((RiskState::Halted, trip(Rule::Drawdown, floor, equity), true));
         }
-        let ratio = account.maintenance.to_decimal().checked_div(equity).unwrap_or_default();
+        let margin = account.margin_balance.to_decimal();
+        let ratio = account.maintenance.to_decimal().checked_div(margin).unwrap_or_default();
         if ratio > config.margin_ratio_cut {
             let trip = trip(Rule::MarginRatio, config.margin_ratio_cut, ratio);
             return Some((RiskState::Halted, trip, true));
@@ -243,6 +261,11 @@ impl Guard {
         .filter_map(|(off, rule, missing)| off.then_some((rule, missing)))
     }
 
+    /// What the carry book lost since midnight; negative when it gained.
+    pub(super) fn carry_loss_today(&self, account: Equity) -> Money {
+        self.carry_day_start - account.carry_pnl
+    }
+
     /// Deposits and withdrawals move the baselines and are never PnL.
     pub(crate) fn on_transfer(&mut self, amount: Money) {
         self.day_start += amount;
@@ -250,10 +273,10 @@ impl Guard {
     }
 
     /// An operator lifts what the rules imposed and starts from the present equity.
-    pub(crate) fn reset(&mut self, equity: Money) {
+    pub(crate) fn reset(&mut self, account: Equity) {
         self.state = RiskState::Active;
-        self.day_start = equity;
-        self.peak = equity;
+        self.day_start = account.directional();
+        self.peak = account.equity;
         self.unknown.clear();
         for conduct in &mut self.conduct {
             conduct.losses = 0;

@@ -87,6 +87,18 @@ pub enum Rule {
     Lot,
     /// Smallest notional.
     MinNotional,
+    /// No spot market to hedge with.
+    SpotMarket,
+    /// Spot notional of the carry book.
+    CarryNotional,
+    /// Loss of the carry book in a UTC day.
+    CarryDailyLoss,
+    /// Distance of the account from liquidation.
+    LiquidationDistance,
+    /// Seconds to or from a settlement.
+    Settlement,
+    /// A carry order whose outcome was never learned.
+    CarryUnknown,
 }
 
 impl Rule {
@@ -96,7 +108,9 @@ impl Rule {
         let debug = format!("{self:?}");
         let mut name = String::with_capacity(debug.len() + 4);
         for (at, c) in debug.char_indices() {
-            if c.is_ascii_uppercase() && at > 0 {
+            let starts_word = c.is_ascii_uppercase()
+                || (c.is_ascii_digit() && !name.ends_with(|last: char| last.is_ascii_digit()));
+            if starts_word && at > 0 {
                 name.push('_');
             }
             name.push(c.to_ascii_lowercase());

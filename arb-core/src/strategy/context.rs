@@ -2,10 +2,13 @@
 
 use rust_decimal::Decimal;
 
+use crate::carry::quantities::SpotOf;
 use crate::event::Direction;
 use crate::indicator::Indicators;
 use crate::instrument::{Instrument, InstrumentId};
 use crate::market::{Inputs, MarketState};
+use crate::num::Qty;
+use crate::risk::CarryLimits;
 use crate::time::Timestamp;
 
 /// Costs of one entry and exit as fractions of price.
@@ -17,6 +20,8 @@ pub struct EntryCosts {
     pub slippage: Decimal,
     /// Full spread: of the book where there is one, else as configured.
     pub spread: Decimal,
+    /// Fee of a spot fill.
+    pub spot_fee: Decimal,
 }
 
 impl EntryCosts {
@@ -25,6 +30,22 @@ impl EntryCosts {
     pub fn round_trip(&self) -> Decimal {
         (self.taker_fee + self.slippage) * Decimal::TWO + self.spread
     }
+}
+
+/// The strategy's own carry pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CarryPosition {
+    /// When it was approved.
+    pub opened_at: Timestamp,
+    /// Contracts short.
+    pub perp_qty: Qty,
+    /// Coins held.
+    pub spot_qty: Qty,
+    /// Average perpetual over average spot entry price minus one, basis points; none before both
+    /// legs have filled.
+    pub entry_basis_bps: Option<Decimal>,
+    /// Whether it is being closed.
+    pub is_closing: bool,
 }
 
 /// A read-only view of one instrument at one event.
@@ -37,6 +58,9 @@ pub struct Context<'a> {
     pub(crate) position: Option<Direction>,
     pub(crate) cool_down_until: Option<Timestamp>,
     pub(crate) costs: EntryCosts,
+    pub(crate) spot: Option<SpotOf>,
+    pub(crate) carry: Option<CarryPosition>,
+    pub(crate) limits: CarryLimits,
 }
 
 impl<'a> Context<'a> {
@@ -68,6 +92,25 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn market_of(&self, instrument: InstrumentId) -> Option<&'a MarketState> {
         self.markets.get(instrument.index())
+    }
+
+    /// The spot market of a perpetual, and the coins in one contract; none where there is none.
+    #[must_use]
+    pub fn spot(&self) -> Option<(&'a MarketState, u32)> {
+        let SpotOf { spot, multiplier } = self.spot?;
+        Some((self.market_of(spot)?, multiplier))
+    }
+
+    /// The strategy's own carry pair in the instrument.
+    #[must_use]
+    pub const fn carry(&self) -> Option<CarryPosition> {
+        self.carry
+    }
+
+    /// The limits of the carry book.
+    #[must_use]
+    pub const fn carry_limits(&self) -> &CarryLimits {
+        &self.limits
     }
 
     /// The instrument's last row of indicators; none before its first trade and tick.

@@ -20,15 +20,14 @@ pub use self::config::{
 pub use self::gates::Gate;
 use self::gates::View;
 use self::score::{End, MAX_SCORE, ScoreInput};
-use super::registry::parse_strict;
+use super::registry::parse_with_ranges;
 use super::{
-    Bracket, Context, Decision, Entry, Exit, Factors, Intent, Leg, Name, Reason, Strategy, Tier,
+    Bracket, Context, Decision, Entry, Exit, Factors, Intent, Name, Reason, Strategy, Tier,
 };
 use crate::error::ConfigError;
 use crate::event::{Direction, Event, EventKind};
 use crate::indicator::Indicators;
 use crate::market::InputName;
-use crate::order::Book;
 
 /// A strategy of this kind.
 #[derive(Clone, Debug)]
@@ -75,7 +74,9 @@ impl LayeredScore {
     /// # Errors
     /// [`ConfigError`] names file, line, field and what is allowed.
     pub fn parse(file: &str, text: &str) -> Result<Self, ConfigError> {
-        let config: LayeredScoreConfig = parse_strict(file, text)?;
+        let config: LayeredScoreConfig = parse_with_ranges(file, text, &|path| {
+            range::allowed(path).map(|range| range.to_string())
+        })?;
         config.check(file, text)?;
         Ok(Self { config })
     }
@@ -104,11 +105,7 @@ impl LayeredScore {
     #[must_use]
     pub fn explain(&self, cx: &Context<'_>) -> Option<Explanation> {
         let row = cx.indicators()?;
-        let decision = match self.decide(cx, row) {
-            Intent::Observe(decision) => *decision,
-            Intent::Enter(entry) => entry.decision,
-            Intent::Exit(exit) => exit.decision,
-        };
+        let decision = self.decide(cx, row).into_decision();
         let least = self.config.direction.min_cvd_share;
         let mut gates = vec![Gate {
             passed: decision.direction.is_some(),
@@ -199,26 +196,19 @@ impl LayeredScore {
         };
         // The gate `atr` refuses an entry without one.
         match view.row.atr.filter(|_| decision.reason == Reason::Entry) {
-            Some(atr) => self.entry(cx, direction, atr, decision),
+            Some(atr) => self.entry(direction, atr, decision),
             None => Intent::Observe(Box::new(decision)),
         }
     }
 
-    fn entry(
-        &self,
-        cx: &Context<'_>,
-        direction: Direction,
-        atr: f64,
-        decision: Decision,
-    ) -> Intent {
+    fn entry(&self, direction: Direction, atr: f64, decision: Decision) -> Intent {
         let tiers = &self.config.tiers;
         let risk_r: Decimal = match decision.tier {
             Some(Tier::Heavy) => tiers.heavy_multiplier,
             _ => tiers.standard_multiplier,
         };
         Intent::Enter(Box::new(Entry {
-            book: Book::Directional,
-            legs: vec![Leg { instrument: cx.instrument(), side: direction.entry_side() }],
+            side: direction.entry_side(),
             bracket: Bracket { atr, rules: self.config.exits },
             risk_r,
             cool_down_ms: u64::from(self.config.cool_down_minutes) * 60_000,
@@ -242,10 +232,14 @@ impl Strategy for LayeredScore {
         &self.config.name
     }
 
+    fn watches(&self, symbol: &str) -> bool {
+        self.config.symbols.contains(symbol)
+    }
+
     fn on_event(&mut self, cx: &Context<'_>, event: &Event, out: &mut Vec<Intent>) {
         if let EventKind::Tick(_) = event.kind
             && let Some(row) = cx.indicators()
-            && self.config.symbols.contains(&cx.spec().symbol)
+            && self.watches(&cx.spec().symbol)
         {
             out.push(self.decide(cx, row));
         }
@@ -256,7 +250,9 @@ impl Strategy for LayeredScore {
 #[cfg(feature = "schema")]
 #[must_use]
 pub fn schema() -> serde_json::Value {
-    schemars::schema_for!(LayeredScoreConfig).to_value()
+    let mut schema = schemars::schema_for!(LayeredScoreConfig).to_value();
+    range::into_schema(&mut schema);
+    schema
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! an error names file, line, field and what is allowed. Reading has two steps: the envelope
 //! (`kind`, `name`), then the whole text in the kind's own type.
 
+mod words;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -12,6 +14,7 @@ use serde::de::{self, DeserializeOwned, DeserializeSeed, IgnoredAny, MapAccess, 
 use serde::{Deserialize, Deserializer};
 
 use super::Strategy;
+use super::funding_carry::FundingCarry;
 use super::layered_score::LayeredScore;
 use crate::error::ConfigError;
 
@@ -45,9 +48,10 @@ impl fmt::Debug for Registry {
     }
 }
 
-const BUILTIN: [(&str, &str); 2] = [
+const BUILTIN: [(&str, &str); 3] = [
     ("v51_baseline", include_str!("../../../strategies/v51_baseline.json")),
     ("v52_8signals", include_str!("../../../strategies/v52_8signals.json")),
+    ("funding_carry", include_str!("../../../strategies/funding_carry.json")),
 ];
 
 /// What every strategy file begins with.
@@ -65,6 +69,10 @@ impl Registry {
         let mut registry = Self::default();
         registry.register("layered_score", |file: &str, text: &str| {
             let strategy = LayeredScore::parse(file, text)?;
+            Ok(Box::new(strategy) as Box<dyn Strategy>)
+        });
+        registry.register("funding_carry", |file: &str, text: &str| {
+            let strategy = FundingCarry::parse(file, text)?;
             Ok(Box::new(strategy) as Box<dyn Strategy>)
         });
         registry
@@ -124,19 +132,34 @@ impl Registry {
 /// }
 /// let text = "{\n  \"kind\": \"clock\",\n  \"hours\": \"six\"\n}";
 /// let error = arb_core::strategy::parse_strict::<Config>("clock.json", text).unwrap_err();
-/// let expected = "clock.json:3: hours: invalid type: string \"six\", expected u32";
+/// let expected = "clock.json:3: hours: is the text \"six\"; \
+///                 a whole number from 0 to 4294967295 is needed";
 /// assert_eq!(error.to_string(), expected);
 /// ```
 ///
 /// # Errors
 /// [`ConfigError`] of the first thing that is wrong.
 pub fn parse_strict<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, ConfigError> {
+    parse_with_ranges(file, text, &|_| None)
+}
+
+/// [`parse_strict`], with the range of a number by its path for messages.
+pub(super) fn parse_with_ranges<T: DeserializeOwned>(
+    file: &str,
+    text: &str,
+    range: &dyn Fn(&str) -> Option<String>,
+) -> Result<T, ConfigError> {
+    if text.trim_ascii().is_empty() {
+        return Err(ConfigError::new(file, Some(1), "json", "is empty; a JSON object is needed"));
+    }
     let mut json = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|e| {
         let (line, message) = (e.inner().line(), e.inner().to_string());
         // serde_json repeats the place behind its message.
         let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(m, _)| m);
-        ConfigError::new(file, Some(line), field_of(&e.path().to_string(), message), message)
+        let field = field_of(&e.path().to_string(), message);
+        let message = words::plain(message, range(&field).as_deref());
+        ConfigError::new(file, Some(line), field, message)
     })?;
     json.end()
         .map_err(|e| ConfigError::new(file, Some(e.line()), "json", "has text behind its end"))?;

@@ -55,8 +55,8 @@ fn the_stop_distance_is_the_largest_of_its_terms() {
     );
 }
 
-fn open_trade() -> (DirectionalTrade, Vec<Action>) {
-    let plan = Plan {
+fn plan() -> Plan {
+    Plan {
         run: RunId::BACKTEST,
         intent: 1,
         strategy: 0,
@@ -65,6 +65,7 @@ fn open_trade() -> (DirectionalTrade, Vec<Action>) {
         direction: Direction::Long,
         bracket: Bracket { atr: 1.0, rules: ExitRules::standard() },
         stop_distance: "2".parse().unwrap(),
+        spread: 0.0,
         tick_size: "0.1".parse().unwrap(),
         lot_size: "0.001".parse().unwrap(),
         exit_costs: Decimal::new(6, 4),
@@ -72,8 +73,11 @@ fn open_trade() -> (DirectionalTrade, Vec<Action>) {
         max_unprotected_secs: 5,
         tier: None,
         score: 80.0,
-    };
-    let mut trade = DirectionalTrade::new(plan, "100".parse().unwrap());
+    }
+}
+
+fn open_trade() -> (DirectionalTrade, Vec<Action>) {
+    let mut trade = DirectionalTrade::new(plan(), "100".parse().unwrap());
     let mut actions = Vec::new();
     let id = trade.plan.id(Purpose::Entry, 0);
     trade.on_order(id, &fill("100", "1"), None, &mut actions);
@@ -88,6 +92,7 @@ fn fill(price: &str, qty: &str) -> OrderUpdate {
         qty: qty.parse().unwrap(),
         role: Role::Taker,
         fee: Money::ZERO,
+        base_fee: Qty::ZERO,
         ts: Timestamp::from_millis(1_000),
     })
 }
@@ -142,4 +147,19 @@ fn three_lost_stops_close_at_market() {
         let expected = if ordinal < 2 { (Purpose::Stop, ordinal + 1) } else { (Purpose::Close, 0) };
         assert_eq!(purposes(&actions), [expected]);
     }
+}
+
+/// 30 bps of a decision at 1,000 are 3.0; the entry fills at 1,010, of which they are 3.03: the stop
+/// belongs at 1,006.97, toward the entry 1,007.0, the targets at 1,012.2725 and 1,014.545.
+#[test]
+fn distances_are_measured_from_the_average_entry() {
+    let bracket = Bracket { atr: 0.1, rules: ExitRules::standard() };
+    let stop_distance = "3".parse().unwrap();
+    let mut trade =
+        DirectionalTrade::new(Plan { bracket, stop_distance, ..plan() }, "1000".parse().unwrap());
+    let id = trade.plan.id(Purpose::Entry, 0);
+    trade.on_order(id, &fill("1010", "1"), None, &mut Vec::new());
+    let note = trade.note();
+    let levels = [note.stop_price, note.tp1_price, note.tp2_price].map(|price| price.to_string());
+    assert_eq!(levels, ["1007", "1012.2", "1014.5"]);
 }

@@ -24,15 +24,15 @@ mod wire;
 mod writer;
 
 pub(super) use self::file::{ArbtFile, Blocks};
-pub use self::import::{ImportOptions, Imported, import};
+pub use self::import::{Imported, import};
 pub use self::index::{TableInfo, TapeHeader, TapeInfo};
 pub(super) use self::rows::Row;
 pub use self::rows::{
     FundingRow, Liquidated, LiquidationRow, MarkRow, MetricsRow, PremiumRow, Table,
 };
-pub(super) use self::trades::{ArbtTrades, Placed, first_id};
-pub use self::verify::{fuzz_arbt, read_info, verify};
-pub use self::writer::{NewFile, TapeWriter};
+pub(super) use self::trades::{ArbtTrades, Placed};
+pub use self::verify::{fuzz_arbt, read_info, verify, verify_bytes};
+pub use self::writer::TapeWriter;
 
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,7 @@ use flate2::bufread::{DeflateDecoder, MultiGzDecoder};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
+use super::arbt::ArbtFile;
 use super::error::TapeError;
 
 /// Bytes read from the system at once.
@@ -45,6 +46,14 @@ impl Origin {
         match self {
             Self::File(path) => std::fs::metadata(path).map(|meta| meta.len()),
             Self::Memory(bytes) => Ok(bytes.len().try_into().unwrap_or(u64::MAX)),
+        }
+    }
+
+    /// Whether it can be read twice: its beginning is looked at before the whole is read.
+    fn is_regular(&self) -> io::Result<bool> {
+        match self {
+            Self::File(path) => std::fs::metadata(path).map(|meta| meta.is_file()),
+            Self::Memory(_) => Ok(true),
         }
     }
 }
@@ -91,8 +100,23 @@ impl Packed {
         self.origin.size().map_err(|e| self.io(e))
     }
 
+    /// The tape, where it is one.
+    pub(super) fn tape(&self, consumed: &Consumed) -> Result<Option<Arc<ArbtFile>>, TapeError> {
+        match self.origin.is_regular() {
+            Ok(true) => Ok(ArbtFile::open(self, consumed)?.map(Arc::new)),
+            // What cannot be read twice is refused with the texts.
+            Ok(false) => Ok(None),
+            Err(error) => Err(self.io(error)),
+        }
+    }
+
     /// The CSV texts inside: several only for a zip, in the order of their names.
     pub(super) fn parts(&self) -> Result<Vec<Part>, TapeError> {
+        if !self.origin.is_regular().map_err(|e| self.io(e))? {
+            let what = "is not a regular file, and is read more than once; \
+                        write a pipe's data to a file and name that, or name the files of a folder";
+            return Err(TapeError::Unsupported { file: Arc::clone(&self.name), what });
+        }
         let mut reader = self.origin.open().map_err(|e| self.io(e))?;
         let mut magic = Vec::new();
         reader.by_ref().take(4).read_to_end(&mut magic).map_err(|e| self.io(e))?;

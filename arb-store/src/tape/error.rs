@@ -152,22 +152,27 @@ pub enum TapeError {
     Row {
         /// Where.
         place: Place,
-        /// The column, or `header` or `row` for the whole line.
-        field: &'static str,
+        /// The column as the header has it, or `header` or `row` for the whole line.
+        field: Arc<str>,
         /// What is wrong, and what is allowed.
         message: String,
     },
     /// Two rows of the same identity with different content.
-    #[error("{place}: {field}: {key} differs from {other}; one {field} allows one content only")]
+    #[error(
+        "{place}: {field}: {key} is in {other} too, with another {difference}; \
+         one {field} allows one content only"
+    )]
     Conflict {
         /// The later row.
         place: Place,
         /// The row read before it.
         other: Place,
-        /// The column that identifies a row.
-        field: &'static str,
+        /// The column that identifies a row, as the header has it.
+        field: Arc<str>,
         /// Its value.
         key: String,
+        /// What differs, with its values where they are short.
+        difference: String,
     },
     /// The first hole of a tape that must have none.
     #[error(
@@ -201,7 +206,14 @@ impl Fault {
         Self { field, message: format!("\"{}\"{more} {what}", shown.escape_debug()) }
     }
 
+    /// The error of the field under its own name.
     pub(super) fn at(self, place: Place) -> TapeError {
-        TapeError::Row { place, field: self.field, message: self.message }
+        let field = self.field.into();
+        self.at_column(place, field)
+    }
+
+    /// The error of the field under the name it has in the file.
+    pub(super) fn at_column(self, place: Place, field: Arc<str>) -> TapeError {
+        TapeError::Row { place, field, message: self.message }
     }
 }

@@ -69,15 +69,15 @@ pub(super) fn read_marks(
     for file in files {
         let file = std::slice::from_ref(file);
         let mut of_file = match is_klines(file, consumed)? {
-            true => read_all(file, &klines::FORMAT, consumed, close)?,
-            false => read_all(file, &MARKS, consumed, |fields, columns| {
+            true => read_all(file, (&klines::FORMAT, "open_time"), consumed, close)?,
+            false => read_all(file, (&MARKS, "time"), consumed, |fields, columns| {
                 check_owner(fields, columns, 5, owner)?;
                 mark(fields, columns)
             })?,
         };
         rows.append(&mut of_file);
     }
-    let rows = in_order(rows, "time", duplicates, |last, row| last == row)?;
+    let rows = in_order(rows, duplicates, |last, row| (last != row).then_some("mark price"))?;
     Ok(rows.into_iter().map(|row| row.value).collect())
 }
 
@@ -129,7 +129,7 @@ pub(super) fn read_liquidations(
     consumed: &Consumed,
     duplicates: &mut u64,
 ) -> Result<Vec<LiquidationRow>, TapeError> {
-    let rows = read_all(files, &LIQUIDATIONS, consumed, |fields, columns| {
+    let rows = read_all(files, (&LIQUIDATIONS, "time"), consumed, |fields, columns| {
         check_owner(fields, columns, 4, owner)?;
         let known_at = time("time", text(fields, columns, 0))?;
         let side = text(fields, columns, 1);
@@ -188,8 +188,7 @@ impl Told for MarkRow {
 impl Told for LiquidationRow {
     fn is_of_use(&self, from: Timestamp) -> bool {
         // Whether the stream works holds until it changes, however long ago it was told.
-        !matches!(self.what, Liquidated::Position(..))
-            || self.known_at >= from.plus(-INPUT_MEMORY)
+        !matches!(self.what, Liquidated::Position(..)) || self.known_at >= from.plus(-INPUT_MEMORY)
     }
 
     fn events(&self, instrument: InstrumentId, out: &mut VecDeque<Event>) {
@@ -327,10 +326,7 @@ fn earliest<R: Row>(options: TapeOptions) -> Option<Timestamp> {
 }
 
 /// Refuses two sources of the same period.
-fn apart(
-    table: Table,
-    mut spans: Vec<(Timestamp, Timestamp, Arc<str>)>,
-) -> Result<(), TapeError> {
+fn apart(table: Table, mut spans: Vec<(Timestamp, Timestamp, Arc<str>)>) -> Result<(), TapeError> {
     spans.sort_by_key(|(start, ..)| *start);
     for ((_, end, other), (start, _, file)) in spans.iter().zip(spans.iter().skip(1)) {
         if start < end {

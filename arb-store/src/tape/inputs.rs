@@ -31,12 +31,14 @@ pub(super) struct Dated<T> {
     pub(super) time: Timestamp,
     pub(super) value: T,
     place: Place,
+    /// What the file calls the column of the time.
+    column: Arc<str>,
 }
 
 /// All rows of the files.
 pub(super) fn read_all<const N: usize, T>(
     files: &[Packed],
-    format: &Format<N>,
+    (format, field): (&'static Format<N>, &'static str),
     consumed: &Consumed,
     parse: impl Fn(&Fields<'_>, &Columns<N>) -> Result<(Timestamp, T), Fault>,
 ) -> Result<Vec<Dated<T>>, TapeError> {
@@ -45,9 +47,10 @@ pub(super) fn read_all<const N: usize, T>(
         for part in file.parts()? {
             let mut rows = Rows::open(&part, Extent::Whole, format, consumed)?;
             let columns = *rows.columns();
-            let before = all.len();
+            let (before, column) = (all.len(), rows.name(field));
             while let Some((time, value)) = rows.next(|fields| parse(fields, &columns))? {
-                all.push(Dated { time, value, place: rows.place() });
+                let (place, column) = (rows.place(), Arc::clone(&column));
+                all.push(Dated { time, value, place, column });
             }
             if all.len() == before {
                 return Err(TapeError::Empty { file: Arc::clone(part.name()) });
@@ -67,18 +70,18 @@ pub(super) fn read_tapes<R: Row, T>(
     for tape in tapes {
         for (line, row) in (1..).zip(tape.rows::<R>(consumed)?) {
             let place = Place { file: Arc::clone(tape.name()), line };
-            all.push(Dated { time: row.time(), value: value(&row), place });
+            let column = R::TABLE.as_str().into();
+            all.push(Dated { time: row.time(), value: value(&row), place, column });
         }
     }
     Ok(all)
 }
 
-/// Sorts by time and drops repeated rows; `merge` says whether a row agrees with the one before.
+/// Sorts by time and drops repeated rows; `merge` says in what a row differs from the one before.
 pub(super) fn in_order<T>(
     mut rows: Vec<Dated<T>>,
-    field: &'static str,
     duplicates: &mut u64,
-    merge: impl Fn(&mut T, &T) -> bool,
+    merge: impl Fn(&mut T, &T) -> Option<&'static str>,
 ) -> Result<Vec<Dated<T>>, TapeError> {
     rows.sort_by_key(|row| row.time);
     let mut kept: Vec<Dated<T>> = Vec::with_capacity(rows.len());
@@ -87,9 +90,10 @@ pub(super) fn in_order<T>(
             kept.push(row);
             continue;
         };
-        if !merge(&mut last.value, &row.value) {
+        if let Some(what) = merge(&mut last.value, &row.value) {
             let (other, key) = (last.place.clone(), row.time.to_string());
-            return Err(TapeError::Conflict { place: row.place, other, field, key });
+            let (place, field, difference) = (row.place, row.column, what.to_owned());
+            return Err(TapeError::Conflict { place, other, field, key, difference });
         }
         *duplicates += 1;
     }
@@ -122,16 +126,19 @@ impl Dated<Settled> {
 }
 
 impl Settled {
-    /// Takes what only the other record has; false when they disagree.
-    fn merge(&mut self, other: &Self) -> bool {
+    /// Takes what only the other record has; tells in what they disagree.
+    fn merge(&mut self, other: &Self) -> Option<&'static str> {
         fn join<T: PartialEq + Copy>(mine: &mut Option<T>, other: Option<T>) -> bool {
             let agrees = mine.is_none() || other.is_none() || *mine == other;
             *mine = mine.or(other);
             agrees
         }
-        self.rate == other.rate
-            && join(&mut self.interval_hours, other.interval_hours)
-            && join(&mut self.mark_price, other.mark_price)
+        let agreed = [
+            ("rate", self.rate == other.rate),
+            ("interval", join(&mut self.interval_hours, other.interval_hours)),
+            ("mark price", join(&mut self.mark_price, other.mark_price)),
+        ];
+        agreed.iter().find(|(_, agrees)| !agrees).map(|(what, _)| *what)
     }
 }
 
@@ -159,7 +166,7 @@ pub(super) fn read_funding(
     consumed: &Consumed,
     duplicates: &mut u64,
 ) -> Result<Vec<Dated<Settled>>, TapeError> {
-    let mut rows = read_all(files, &FUNDING, consumed, |fields, columns| {
+    let mut rows = read_all(files, (&FUNDING, "funding_time"), consumed, |fields, columns| {
         check_owner(fields, columns, 4, owner)?;
         let hours = text(fields, columns, 2);
         let mark = text(fields, columns, 3);
@@ -176,7 +183,7 @@ pub(super) fn read_funding(
         interval_hours: row.interval_hours,
         mark_price: row.mark_price,
     })?);
-    in_order(rows, "funding_time", duplicates, Settled::merge)
+    in_order(rows, duplicates, Settled::merge)
 }
 
 fn interval(text: &[u8]) -> Result<u8, Fault> {
@@ -255,7 +262,7 @@ pub(super) fn read_metrics(
     consumed: &Consumed,
     duplicates: &mut u64,
 ) -> Result<Vec<MetricsRow>, TapeError> {
-    let mut rows = read_all(files, &METRICS, consumed, |fields, columns| {
+    let mut rows = read_all(files, (&METRICS, "create_time"), consumed, |fields, columns| {
         check_owner(fields, columns, 1, owner)?;
         let given = |at| Some(text(fields, columns, at)).filter(|text| !text.is_empty());
         let all = given(3).map(|text| ratio("count_long_short_ratio", text));
@@ -269,7 +276,14 @@ pub(super) fn read_metrics(
         Ok((row.time, row))
     })?;
     rows.append(&mut read_tapes(tapes, consumed, |row: &MetricsRow| *row)?);
-    let rows = in_order(rows, "create_time", duplicates, |last, row| last == row)?;
+    let rows = in_order(rows, duplicates, |last, row| {
+        let same = [
+            ("open interest", last.open_interest == row.open_interest),
+            ("long/short ratio", last.long_short_ratio == row.long_short_ratio),
+            ("top-trader ratio", last.top_trader_ratio == row.top_trader_ratio),
+        ];
+        same.iter().find(|(_, same)| !same).map(|(name, _)| *name)
+    })?;
     Ok(rows.into_iter().map(|row| row.value).collect())
 }
 

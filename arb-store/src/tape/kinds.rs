@@ -10,12 +10,12 @@ use super::bytes::{Consumed, Origin, Packed, Part};
 use super::error::TapeError;
 use super::lines::Extent;
 use super::table::{Format, Rows};
-use super::{SourceKind, arbt, feeds, inputs, klines, trades};
+use super::{SourceKind, feeds, inputs, klines, trades};
 
 /// Whether the first row of a part has the columns of a kind.
 pub(super) fn fits<const N: usize>(
     part: &Part,
-    format: &Format<N>,
+    format: &'static Format<N>,
     consumed: &Consumed,
 ) -> Result<bool, TapeError> {
     match Rows::open(part, Extent::Beginning, format, consumed) {
@@ -35,7 +35,7 @@ pub fn kind_of(path: &Path) -> Result<SourceKind, TapeError> {
 
 fn kind(file: &Packed) -> Result<SourceKind, TapeError> {
     let seen = Consumed::default();
-    if arbt::ArbtFile::open(file, &seen)?.is_some() {
+    if file.tape(&seen)?.is_some() {
         return Ok(SourceKind::Trades);
     }
     let parts = file.parts()?;

@@ -81,6 +81,16 @@ pub(super) fn parse(fields: &Fields<'_>, columns: &Columns<11>) -> Result<Kline,
         let what = "is not after open_time; a kline must last";
         return Err(Fault::of("close_time", close_time, what));
     }
+    if kline.high < kline.low {
+        let what = format_args!("is below low {}; high is the highest price", kline.low);
+        return Err(Fault::of("high", text(fields, columns, 2), what));
+    }
+    for (field, at, price) in [("open", 1, kline.open), ("close", 4, kline.close)] {
+        if !(kline.low..=kline.high).contains(&price) {
+            let what = format_args!("is outside low {} to high {}", kline.low, kline.high);
+            return Err(Fault::of(field, text(fields, columns, at), what));
+        }
+    }
     Ok(kline)
 }
 

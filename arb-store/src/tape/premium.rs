@@ -32,16 +32,20 @@ pub(super) fn read(
     consumed: &Consumed,
     duplicates: &mut u64,
 ) -> Result<Vec<PremiumRow>, TapeError> {
-    let mut rows = inputs::read_all(files, &klines::FORMAT, consumed, |fields, columns| {
-        let kline = klines::parse(fields, columns)?;
-        let close = super::table::text(fields, columns, 4);
-        let premium = inputs::fraction("close", close)?;
-        // The close time is written one unit early, and intervals are whole seconds.
-        let known_at = kline.close_time.ceil_to(SECOND);
-        Ok((kline.open_time, PremiumRow { open_time: kline.open_time, known_at, premium }))
-    })?;
+    let mut rows =
+        inputs::read_all(files, (&klines::FORMAT, "open_time"), consumed, |fields, columns| {
+            let kline = klines::parse(fields, columns)?;
+            let close = super::table::text(fields, columns, 4);
+            let premium = inputs::fraction("close", close)?;
+            // The close time is written one unit early, and intervals are whole seconds.
+            let known_at = kline.close_time.ceil_to(SECOND);
+            Ok((kline.open_time, PremiumRow { open_time: kline.open_time, known_at, premium }))
+        })?;
     rows.append(&mut inputs::read_tapes(tapes, consumed, |row: &PremiumRow| *row)?);
-    let rows = inputs::in_order(rows, "open_time", duplicates, |last, row| last == row)?;
+    let rows = inputs::in_order(rows, duplicates, |last, row| {
+        let same = [("close", last.premium == row.premium), ("close time", last == row)];
+        same.iter().find(|(_, same)| !same).map(|(what, _)| *what)
+    })?;
     Ok(rows.into_iter().map(|row| row.value).collect())
 }
 

@@ -4,6 +4,8 @@
 //! every row has as many; a row that differs is an error that names its line. A first line none of
 //! whose fields begins like a number is a header. Columns nobody asked for are not looked at.
 
+use std::sync::Arc;
+
 use super::bytes::{Consumed, Part};
 use super::error::{Fault, Place, TapeError};
 use super::fields::{Fields, MAX_COLUMNS};
@@ -109,6 +111,7 @@ pub(super) struct Rows<const N: usize> {
     count: usize,
     /// The header, which a text made of joined files repeats.
     header: Option<Box<[u8]>>,
+    wanted: &'static [Wanted; N],
 }
 
 impl<const N: usize> Rows<N> {
@@ -116,7 +119,7 @@ impl<const N: usize> Rows<N> {
     pub(super) fn open(
         part: &Part,
         extent: Extent,
-        format: &Format<N>,
+        format: &'static Format<N>,
         consumed: &Consumed,
     ) -> Result<Self, TapeError> {
         let mut lines = Lines::open(part, extent, consumed)?;
@@ -140,7 +143,7 @@ impl<const N: usize> Rows<N> {
         if !is_header {
             lines.unread();
         }
-        Ok(Self { lines, columns, count, header })
+        Ok(Self { lines, columns, count, header, wanted: &format.wanted })
     }
 
     pub(super) const fn columns(&self) -> &Columns<N> {
@@ -189,7 +192,18 @@ impl<const N: usize> Rows<N> {
             return Ok(());
         }
         let fault = if std::str::from_utf8(line).is_err() { not_utf8() } else { fault };
-        Err(fault.at(self.lines.place()))
+        let name = self.name(fault.field);
+        Err(fault.at_column(self.lines.place(), name))
+    }
+
+    /// What the header calls a column; its name in messages where there is no header.
+    pub(super) fn name(&self, field: &str) -> Arc<str> {
+        let at = self.wanted.iter().position(|wanted| wanted.names.contains(&field));
+        let column = at.and_then(|at| self.columns.get(at).copied().flatten());
+        let header = self.header.as_deref().map(Fields::split);
+        let named = header.zip(column).map(|(header, column)| header.get(column).trim_ascii());
+        let named = named.and_then(|name| std::str::from_utf8(name).ok());
+        named.unwrap_or(field).into()
     }
 }
 

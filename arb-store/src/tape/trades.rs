@@ -200,6 +200,11 @@ impl TradeFile {
         }
     }
 
+    /// What the file calls a column.
+    pub(super) fn name(&self, field: &str) -> Arc<str> {
+        self.rows.name(field)
+    }
+
     /// The place of the row read last, which is the head.
     pub(super) fn place(&self) -> Place {
         match &self.rows {
@@ -242,6 +247,13 @@ impl TradeFile {
 }
 
 impl TradeRows {
+    fn name(&self, field: &str) -> Arc<str> {
+        match self {
+            Self::Csv(csv) => csv.0.name(field),
+            Self::Arbt(_) => field.into(),
+        }
+    }
+
     #[inline]
     fn next(&mut self, file: u32) -> Result<Option<TradeRow>, TapeError> {
         match self {

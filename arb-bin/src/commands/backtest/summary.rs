@@ -2,39 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::IsTerminal;
 
 use arb::stats::Summary;
-use arb::{InstrumentId, Money, Timestamp, TradeNote, TradeStatus};
+use arb::{InstrumentId, Money, TradeNote, TradeStatus};
 
 use super::Outcome;
-
-/// Colours, or none.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Style {
-    colour: bool,
-}
-
-impl Style {
-    /// Colours on a terminal, unless `NO_COLOR` is set.
-    pub(super) fn of(stream: &impl IsTerminal) -> Self {
-        Self { colour: stream.is_terminal() && std::env::var_os("NO_COLOR").is_none() }
-    }
-
-    fn paint(self, code: &str, text: impl std::fmt::Display) -> String {
-        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_string() }
-    }
-
-    fn bold(self, text: impl std::fmt::Display) -> String {
-        self.paint("1", text)
-    }
-
-    /// Green for a gain, red for a loss.
-    fn signed(self, value: f64, text: impl std::fmt::Display) -> String {
-        let code = if value < 0.0 { "31" } else { "32" };
-        self.paint(code, text)
-    }
-}
+use crate::terminal::{Style, duration, grouped, short};
 
 /// Trades shown one by one at most.
 const SHOWN: usize = 20;
@@ -85,13 +58,13 @@ fn inputs(out: &mut String, outcome: &Outcome, style: Style) {
 
 fn period(out: &mut String, outcome: &Outcome) {
     let (Some(first), Some(last)) = (outcome.first, outcome.last) else { return };
-    let hours = last.since(first) / 3_600_000_000_000;
     let _ = writeln!(
         out,
-        "\n{}  {} to {} ({hours} h)  {} trades  configuration {}",
+        "\n{}  {} to {} ({})  {} trades  configuration {}",
         outcome.symbols.join(","),
         short(first),
         short(last),
+        duration(last.since(first)),
         grouped(outcome.trades_read),
         outcome.config_hash.get(..12).unwrap_or(&outcome.config_hash),
     );
@@ -105,23 +78,6 @@ fn period(out: &mut String, outcome: &Outcome) {
         let _ = writeln!(out, "no entry because of: {}", most.join(", "));
     }
     out.push('\n');
-}
-
-fn short(at: Timestamp) -> String {
-    let text = at.to_string();
-    text.get(..19).map_or(text.clone(), |civil| civil.replace('T', " "))
-}
-
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 fn net(trade: &TradeNote) -> Money {

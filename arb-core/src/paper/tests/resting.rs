@@ -13,7 +13,7 @@ fn a_resting_limit_fills_when_traded_through_and_not_at_its_price() {
     let fee = money("0.203");
     let ts = ms(1_600);
     let (qty, side, role) = ("1".parse().unwrap(), Sell, Role::Maker);
-    let expected = Fill { side, price: price("1015"), qty, role, fee, ts };
+    let expected = Fill { side, price: price("1015"), qty, role, fee, base_fee: Qty::ZERO, ts };
     assert_eq!(updates, [(Target1, Filled(expected))]);
 }
 

@@ -21,6 +21,12 @@ struct Scene {
     now: Timestamp,
 }
 
+/// An account without coins and positions.
+fn plain(equity: &str) -> Equity {
+    let equity = money(equity);
+    Equity { equity, margin_balance: equity, ..Equity::default() }
+}
+
 impl Scene {
     fn new() -> Self {
         let (tick, lot) = ("0.1".parse().unwrap(), "0.001".parse().unwrap());
@@ -31,7 +37,7 @@ impl Scene {
             guard: Guard::new(money("10000"), 2),
             market: Self::market(spec, now),
             exposure: Exposure::default(),
-            account: Equity { margin_balance: money("10000"), ..Equity::default() },
+            account: plain("10000"),
             now,
         }
     }
@@ -107,16 +113,16 @@ fn refuses_entries_while_paused_or_halted() {
     scene.guard.paused = true;
     assert_eq!(scene.refusal(), "state is ReduceOnly");
     scene.guard.paused = false;
-    let poor = Equity { margin_balance: money("9400"), ..Equity::default() };
+    let poor = plain("9400");
     let tripped = scene.guard.check(&scene.config, money("200"), poor);
     let (limit, actual) = (Decimal::from(-600), Decimal::from(-600));
     let trip = Trip { rule: Rule::DailyLoss, limit, actual };
     assert_eq!(tripped, Some(GuardEvent { trip, flatten: true }));
     assert_eq!(scene.refusal(), "state is Halted");
     // Midnight starts new sums and lifts no halt.
-    scene.guard.roll_day(Timestamp::from_millis(1_800_000_000_000), money("9400"));
+    scene.guard.roll_day(Timestamp::from_millis(1_800_000_000_000), poor);
     assert_eq!(scene.refusal(), "state is Halted");
-    scene.guard.reset(money("9400"));
+    scene.guard.reset(poor);
     assert!(scene.approve(Side::Buy).is_ok());
 }
 
@@ -124,7 +130,7 @@ fn refuses_entries_while_paused_or_halted() {
 fn refuses_entry_when_drawdown_exceeds_the_limit() {
     let mut scene = Scene::new();
     scene.config.daily_loss_r = Decimal::from(1_000);
-    let at = |equity| Equity { margin_balance: money(equity), ..Equity::default() };
+    let at = plain;
     assert_eq!(scene.guard.check(&scene.config, money("200"), at("12000")), None);
     assert_eq!(scene.guard.check(&scene.config, money("200"), at("10800.01")), None);
     let tripped = scene.guard.check(&scene.config, money("200"), at("10800")).unwrap();

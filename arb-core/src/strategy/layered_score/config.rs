@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::range::{Range, refusal};
+use super::range::{self, Range, refusal};
 use crate::error::ConfigError;
 use crate::num::decimal_text;
 use crate::strategy::ExitRules;
@@ -68,7 +68,7 @@ pub enum Kind {
 /// Instruments a strategy looks at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(untagged, expecting = "\"all\" or a list of symbols")]
+#[serde(untagged, expecting = "\"all\" or a list of symbols is needed")]
 pub enum Symbols {
     /// `"all"`.
     All(All),
@@ -86,7 +86,7 @@ pub enum All {
 }
 
 impl Symbols {
-    pub(super) fn contains(&self, symbol: &str) -> bool {
+    pub(crate) fn contains(&self, symbol: &str) -> bool {
         match self {
             Self::All(_) => true,
             Self::These(list) => list.iter().any(|listed| listed == symbol),
@@ -283,20 +283,14 @@ impl LayeredScoreConfig {
     /// [`ConfigError`] names line, field and the allowed range.
     pub(super) fn check(&self, file: &str, text: &str) -> Result<(), ConfigError> {
         let refuse = |path: &str, message: String| Err(refusal(file, text, path, message));
-        for range in self.weight_ranges().chain(self.score_ranges()).chain(self.exit_ranges()) {
-            range.check(file, text)?;
+        let related = self.related();
+        range::check_all(file, text, &related.map(|(path, ..)| path))?;
+        for (path, value, range) in related {
+            range.check((file, text), path, value)?;
         }
         let total = self.weights.total();
         if !(100.0..=110.0).contains(&total) {
             return refuse("weights", format!("sum to {total}; 100 to 110 is allowed"));
-        }
-        for (path, multiplier) in [
-            ("tiers.standard_multiplier", self.tiers.standard_multiplier),
-            ("tiers.heavy_multiplier", self.tiers.heavy_multiplier),
-        ] {
-            if multiplier <= Decimal::ZERO || multiplier > Decimal::TEN {
-                return refuse(path, format!("is {multiplier}; above 0 to 10 is allowed"));
-            }
         }
         match &self.symbols {
             Symbols::These(list) if list.is_empty() => {
@@ -306,71 +300,22 @@ impl LayeredScoreConfig {
         }
     }
 
-    fn weight_ranges(&self) -> impl Iterator<Item = Range> {
-        let ranges = self.weights.named();
-        ranges.into_iter().map(|(name, w)| Range::from(format!("weights.{name}"), w, 0.0, 110.0))
-    }
-
-    fn score_ranges(&self) -> impl Iterator<Item = Range> {
-        let share = |path, value| Range::from(path, value, 0.0, 1.0);
-        let Self { crowding, environment, liquidation, auxiliary, tiers, direction, .. } = self;
+    /// Numbers whose range depends on another, named so that the one told is the one to change.
+    fn related(&self) -> [(&'static str, f64, Range); 8] {
+        let Self { crowding, environment, tiers, gates, exits, threshold, .. } = self;
         let (full, none) = (crowding.long_short_full, crowding.top_trader_none);
-        let fixed = [
-            Range::from("threshold", self.threshold, tiers.light_from, 100.0),
-            Range::from("tiers.light_from", tiers.light_from, 0.0, 100.0),
-            Range::from("tiers.heavy_from", tiers.heavy_from, self.threshold, 100.0),
-            Range::from("flip_threshold", self.flip_threshold, self.threshold, 100.0),
-            Range::from("cool_down_minutes", self.cool_down_minutes, 0.0, 1_440.0),
-            share("direction.min_cvd_share", direction.min_cvd_share),
-            share("direction.no_large_flow_share", direction.no_large_flow_share),
-            Range::from("crowding.long_short_full", full, 0.0, 100.0),
-            Range::above("crowding.long_short_none", crowding.long_short_none, full, 100.0),
-            Range::from("crowding.top_trader_none", none, 0.0, 100.0),
-            Range::above("crowding.top_trader_full", crowding.top_trader_full, none, 100.0),
-            share("crowding.absent_share", crowding.absent_share),
-            share("funding.base_rate_8h", self.funding.base_rate_8h),
-            Range::above("environment.rise", environment.rise, 0.0, 10.0),
-            share("environment.steady_share", environment.steady_share),
-            Range::from(
-                "environment.fall_share",
-                environment.fall_share,
-                0.0,
-                environment.steady_share,
-            ),
-            share("environment.absent_share", environment.absent_share),
-            Range::from("liquidation.ratio", liquidation.ratio, 1.0, 1_000.0),
-            Range::from("liquidation.min_notional", liquidation.min_notional, 0.0, 1e12),
-            share("liquidation.min_share_of_24h", liquidation.min_share_of_24h),
-            share("auxiliary.premium", auxiliary.premium),
-            share("auxiliary.between_share", auxiliary.between_share),
-            share("auxiliary.absent_share", auxiliary.absent_share),
-        ];
-        let by_symbol = environment.by_symbol.iter().map(|(symbol, rise)| {
-            Range::above(format!("environment.by_symbol.{symbol}"), *rise, 0.0, 10.0)
-        });
-        fixed.into_iter().chain(by_symbol)
-    }
-
-    fn exit_ranges(&self) -> impl Iterator<Item = Range> {
-        let Self { gates, exits, .. } = self;
         let low = gates.min_atr_percentile.unwrap_or(0.0);
         let high = gates.max_atr_percentile.unwrap_or(100.0);
-        let tp1 = exits.tp1_stop_multiple;
+        let (tp1, steady) = (exits.tp1_stop_multiple, environment.steady_share);
         [
-            Range::from("gates.min_inputs_present", gates.min_inputs_present, 0.0, 1.0),
-            Range::from("gates.min_atr_percentile", low, 0.0, 100.0),
-            Range::from("gates.max_atr_percentile", high, low, 100.0),
-            Range::from("gates.min_coverage_24h", gates.min_coverage_24h, 0.0, 1.0),
-            Range::from("gates.min_traded_bars_ratio", gates.min_traded_bars_ratio, 0.0, 1.0),
-            Range::above("max_cost_r", self.max_cost_r, 0.0, 1_000.0),
-            Range::above("exits.stop_atr", exits.stop_atr, 0.0, 100.0),
-            Range::from("exits.min_stop_bps", exits.min_stop_bps, 0.0, 5_000.0),
-            Range::from("exits.min_stop_ticks", exits.min_stop_ticks, 1.0, 1_000_000.0),
-            Range::from("exits.min_stop_spreads", exits.min_stop_spreads, 0.0, 1_000.0),
-            Range::above("exits.tp1_stop_multiple", tp1, 0.0, 100.0),
-            Range::above("exits.tp2_stop_multiple", exits.tp2_stop_multiple, tp1, 100.0),
-            Range::from("exits.timeout_minutes", exits.timeout_minutes, 1.0, 100_000.0),
+            ("tiers.light_from", tiers.light_from, Range::from(0.0, *threshold)),
+            ("tiers.heavy_from", tiers.heavy_from, Range::from(*threshold, 100.0)),
+            ("flip_threshold", self.flip_threshold, Range::from(*threshold, 100.0)),
+            ("crowding.long_short_none", crowding.long_short_none, Range::above(full, 100.0)),
+            ("crowding.top_trader_full", crowding.top_trader_full, Range::above(none, 100.0)),
+            ("environment.fall_share", environment.fall_share, Range::from(0.0, steady)),
+            ("gates.max_atr_percentile", high, Range::from(low, 100.0)),
+            ("exits.tp2_stop_multiple", exits.tp2_stop_multiple, Range::above(tp1, 100.0)),
         ]
-        .into_iter()
     }
 }

@@ -80,6 +80,11 @@ impl ArbtFile {
         self.index.of(table).next().is_some()
     }
 
+    /// Whether it has rows of a table from an instant on.
+    pub(crate) fn reaches(&self, table: Table, from: Option<Timestamp>) -> bool {
+        !self.numbers(table, from).is_empty()
+    }
+
     /// First and last time of a table.
     pub(crate) fn span(&self, table: Table) -> Option<(Timestamp, Timestamp)> {
         let mut entries = self.index.of(table).map(|(_, entry)| entry);
@@ -220,7 +225,7 @@ impl Blocks {
     }
 
     /// Reads a block of trades.
-    pub(crate) fn trades(
+    pub(super) fn trades(
         &mut self,
         number: usize,
         block: &mut TradeBlock,

@@ -194,7 +194,9 @@ impl Index {
             }
             offset = offset.saturating_add(length(entry.len));
             if entry.len < HEAD || offset > end {
-                return Err(Flaw::of(format!("block {number} does not fit between its neighbours")));
+                return Err(Flaw::of(format!(
+                    "block {number} does not fit between its neighbours"
+                )));
             }
             index.follow(&entry)?;
             index.entries.push(entry);

@@ -69,10 +69,10 @@ impl Table {
 /// Most columns a table has.
 pub(super) const MAX_COLUMNS: usize = 9;
 /// A row as numbers; those behind [`Row::COLUMNS`] are zero.
-pub(super) type Cells = [u64; MAX_COLUMNS];
+pub(crate) type Cells = [u64; MAX_COLUMNS];
 
 /// A row of a table.
-pub(super) trait Row: Copy {
+pub(crate) trait Row: Copy {
     const TABLE: Table;
     const COLUMNS: usize;
     /// The time the table is ordered by.

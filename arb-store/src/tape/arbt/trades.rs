@@ -60,13 +60,6 @@ fn to_come(file: &ArbtFile, from: Option<Timestamp>) -> (Vec<usize>, u64) {
     (numbers, before)
 }
 
-/// The id of the first trade of the first block that reaches `from`.
-pub(crate) fn first_id(file: &ArbtFile, from: Option<Timestamp>) -> Option<u64> {
-    let (numbers, _) = to_come(file, from);
-    let entry = numbers.last().and_then(|number| file.index.entries.get(*number));
-    entry.map(|entry| entry.first_id)
-}
-
 impl ArbtTrades {
     /// The trades from the first block on that reaches `from`.
     pub(crate) fn open(

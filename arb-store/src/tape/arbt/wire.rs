@@ -5,7 +5,7 @@
 
 /// What is wrong with bytes, before file, block and offset are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Flaw(pub(super) String);
+pub(crate) struct Flaw(pub(super) String);
 
 impl Flaw {
     #[cold]
@@ -114,10 +114,6 @@ impl<'a> Bytes<'a> {
         let count = self.count()?;
         let text = std::str::from_utf8(self.take(count)?);
         text.map(str::to_owned).map_err(|_| Flaw::of("a text is not UTF-8"))
-    }
-
-    pub(super) const fn is_empty(&self) -> bool {
-        self.rest.is_empty()
     }
 
     /// Refuses bytes behind the last field.

@@ -1,12 +1,10 @@
 //! Writes a tape row by row.
 //!
 //! Invariant: memory is one block a table, whatever the length of the tape; every row is in order
-//! or refused; a file has its name only once it is whole: it is written under another name beside,
-//! flushed to the disk, then renamed.
+//! or refused. A tape without its index is not readable, so one that was not finished is never
+//! taken for a whole one.
 
-use std::fs::File;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arb_core::{Qty, Timestamp, Trade};
@@ -14,9 +12,7 @@ use arb_core::{Qty, Timestamp, Trade};
 use super::block::{self, MAX_ROWS, TradeRows};
 use super::column::Packer;
 use super::index::{Entry, Index, TapeHeader, TapeInfo};
-use super::rows::{
-    FundingRow, LiquidationRow, MarkRow, MetricsRow, PremiumRow, Row, Table,
-};
+use super::rows::{FundingRow, LiquidationRow, MarkRow, MetricsRow, PremiumRow, Row, Table};
 use super::wire::length;
 use crate::tape::error::TapeError;
 
@@ -66,29 +62,6 @@ pub struct TapeWriter<W> {
 impl<W> std::fmt::Debug for TapeWriter<W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TapeWriter").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-impl TapeWriter<NewFile> {
-    /// Begins a file, which has its name only after [`commit`](Self::commit).
-    ///
-    /// # Errors
-    /// [`TapeError::Io`] when it cannot be written.
-    pub fn create(path: &Path, header: TapeHeader) -> Result<Self, TapeError> {
-        let name: Arc<str> = path.to_string_lossy().into();
-        let out = NewFile::create(path).map_err(|e| failed(&name, e))?;
-        Self::new(&name, out, header)
-    }
-
-    /// Ends the file and gives it its name; without this it is removed.
-    ///
-    /// # Errors
-    /// [`TapeError::Io`] when it cannot be written.
-    pub fn commit(self) -> Result<TapeInfo, TapeError> {
-        let name = Arc::clone(&self.name);
-        let (file, info) = self.finish()?;
-        file.commit().map_err(|e| failed(&name, e))?;
-        Ok(info)
     }
 }
 
@@ -295,50 +268,4 @@ const fn blank(table: Table, rows: usize) -> Entry {
 #[cold]
 fn failed(name: &Arc<str>, source: io::Error) -> TapeError {
     TapeError::Write { file: Arc::clone(name), source }
-}
-
-/// A file under a name for the time being.
-#[derive(Debug)]
-pub struct NewFile {
-    file: File,
-    path: PathBuf,
-    /// The name for the time being; none once it has its own.
-    part: Option<PathBuf>,
-}
-
-impl NewFile {
-    fn create(path: &Path) -> io::Result<Self> {
-        let mut name = path.file_name().map(ToOwned::to_owned).unwrap_or_default();
-        // Two writers of one tape must not write into each other's file.
-        name.push(format!(".{}.part", std::process::id()));
-        let part = path.with_file_name(name);
-        Ok(Self { file: File::create(&part)?, path: path.to_owned(), part: Some(part) })
-    }
-
-    fn commit(mut self) -> io::Result<()> {
-        self.file.sync_all()?;
-        if let Some(part) = self.part.take() {
-            std::fs::rename(&part, &self.path).inspect_err(|_| self.part = Some(part))?;
-        }
-        Ok(())
-    }
-}
-
-impl Write for NewFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
-impl Drop for NewFile {
-    fn drop(&mut self) {
-        if let Some(part) = &self.part {
-            // Nothing can be done about a file that cannot be removed, and it is not the tape.
-            let _ = std::fs::remove_file(part);
-        }
-    }
 }

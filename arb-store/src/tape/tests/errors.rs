@@ -83,16 +83,59 @@ fn one_id_has_one_content() {
         trades("a.csv", "1,5,1,1717200000001,1\n2,5,9,1717200000002,1\n"),
     ];
     let message = refusal(&files);
-    assert_eq!(message, "b.csv:1: id: 2 differs from a.csv:2; one id allows one content only");
+    assert_eq!(
+        message,
+        "b.csv:1: id: 2 is in a.csv:2 too, with another quantity (9, here 1); \
+         one id allows one content only"
+    );
     let inside = second("1,6,1,1717200000001,1");
-    assert_eq!(inside, "a.csv:2: id: 1 differs from a.csv:1; one id allows one content only");
+    assert_eq!(
+        inside,
+        "a.csv:2: id: 1 is in a.csv:1 too, with another price (5, here 6); \
+         one id allows one content only"
+    );
+}
+
+#[test]
+fn the_same_trade_in_two_units_is_one_if_it_is_the_same_instant() {
+    let files = |micros: &str| {
+        let other = format!("1,5,1,{micros},1\n2,5,1,1717200000003000,1\n");
+        vec![trades("a.csv", "1,5,1,1717200000002,1\n"), trades("b.csv", other)]
+    };
+    assert_eq!(events(&files("1717200000002000")).len(), 2);
+    assert_eq!(
+        refusal(&files("1717200000002001")),
+        "a.csv:1: id: 1 is in b.csv:1 too, with another time \
+         (1717200000002001, here 1717200000002000) µs; one file has milliseconds, the other \
+         microseconds: give only one of them; one id allows one content only"
+    );
+}
+
+#[test]
+fn columns_are_called_what_the_header_calls_them() {
+    let header = "agg_trade_id,price,qty,transact_time,is_buyer_maker\n";
+    let rows = |second: &str| refused(format!("{header}1,5,1,1717200000001,1\n{second}\n"));
+    assert!(rows("2,5,1,9,1").starts_with("a.csv:3: transact_time: \"9\" is no time"));
+    assert!(rows("2,5,1,1717200000000,1").starts_with("a.csv:3: transact_time: 2024-"));
+    assert!(rows("x,5,1,1717200000001,1").starts_with("a.csv:3: agg_trade_id: \"x\""));
+    assert!(rows("0,5,1,1717200000001,1").starts_with("a.csv:3: agg_trade_id: 0 is below"));
+    assert!(rows("1,6,1,1717200000001,1").starts_with("a.csv:3: agg_trade_id: 1 is in a.csv:2"));
+    assert!(rows("2,5,x,1717200000001,1").starts_with("a.csv:3: qty: \"x\""));
+    let funding = |rows: &str| {
+        let header = "calc_time,funding_interval_hours,last_funding_rate\n";
+        refused_as(SourceKind::Funding, format!("{header}{rows}\n"))
+    };
+    assert!(funding("1717200000000,8,2").starts_with("f.csv:2: last_funding_rate: "));
+    let twice = funding("1717200000000,8,0.1\n1717200000000,8,0.2");
+    assert!(twice.starts_with("f.csv:3: calc_time: 2024-06-01"), "{twice}");
+    assert!(twice.ends_with("another rate; one calc_time allows one content only"), "{twice}");
 }
 
 #[test]
 fn a_file_holds_one_symbol_the_expected_one() {
     assert_eq!(
         refused("a,p,q,T,m,s\n1,5,1,1717200000001,1,ETHUSDT\n"),
-        "a.csv:2: symbol: \"ETHUSDT\" is another symbol; BTCUSDT is allowed"
+        "a.csv:2: s: \"ETHUSDT\" is another symbol; BTCUSDT is allowed"
     );
     assert_eq!(
         refused_as(SourceKind::Funding, format!("ETHUSDT,{T0},0.0001\n")),
@@ -191,7 +234,7 @@ fn inputs_are_in_range_and_agree() {
     );
     assert_eq!(
         funding(format!("{T0},8,0.0001\n{},8,0.0002\n", T0 + 5)),
-        "f.csv:2: funding_time: 2024-06-01T00:00:00.000Z differs from f.csv:1; \
+        "f.csv:2: funding_time: 2024-06-01T00:00:00.000Z is in f.csv:1 too, with another rate; \
          one funding_time allows one content only"
     );
     assert_eq!(
@@ -211,6 +254,35 @@ fn inputs_are_in_range_and_agree() {
         metrics("2024-06-01 00:00:00,BTCUSDT,0x1,1,1,2,1,1\n"),
         "f.csv:1: sum_open_interest: \"0x1\" is no decimal number; \
          digits with one dot are allowed"
+    );
+}
+
+#[test]
+fn a_pipe_is_no_file() {
+    let source = Source { path: "/dev/null".into(), ..trades("", "").0 };
+    let message = Tape::open(&[source], TapeOptions::default()).unwrap_err().to_string();
+    assert!(message.starts_with("/dev/null: is not a regular file"), "{message}");
+}
+
+#[test]
+fn klines_have_their_prices_between_low_and_high() {
+    let refusal = |prices: &str| {
+        let row = format!("{T0},{prices},1,{},1,1,1,1,0\n", T0 + 59_999);
+        let file = Packed { name: "k.csv".into(), origin: Origin::Memory(row.as_bytes().into()) };
+        klines(&file).map(drop).map_err(|error| error.to_string())
+    };
+    assert_eq!(refusal("2,3,1,2"), Ok(()));
+    assert_eq!(
+        refusal("2,1,3,2"),
+        Err("k.csv:1: high: \"1\" is below low 3; high is the highest price".to_owned())
+    );
+    assert_eq!(
+        refusal("4,3,1,2"),
+        Err("k.csv:1: open: \"4\" is outside low 1 to high 3".to_owned())
+    );
+    assert_eq!(
+        refusal("2,3,1,0.5"),
+        Err("k.csv:1: close: \"0.5\" is outside low 1 to high 3".to_owned())
     );
 }
 

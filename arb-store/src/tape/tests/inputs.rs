@@ -84,7 +84,8 @@ fn an_empty_mark_price_is_none() {
 
 fn minute(index: i64, premium: &str) -> String {
     let open = T0 + index * 60_000;
-    format!("{open},0,0,0,{premium},0,{},0,12,0,0,0\n", open + 59_999)
+    let p = premium;
+    format!("{open},{p},{p},{p},{p},0,{},0,12,0,0,0\n", open + 59_999)
 }
 
 #[test]

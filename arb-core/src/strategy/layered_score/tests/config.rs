@@ -35,11 +35,12 @@ fn a_missing_field_is_told_at_the_end_of_its_object() {
 fn a_wrong_type_is_told_with_the_right_one() {
     assert_eq!(
         refused("\"threshold\": 75", "\"threshold\": \"75\""),
-        "my.json:15: threshold: invalid type: string \"75\", expected f64"
+        "my.json:15: threshold: is the text \"75\"; a number, 0 to 100, is needed"
     );
     assert_eq!(
         refused("\"timeout_minutes\": 60", "\"timeout_minutes\": 60.5"),
-        "my.json:70: exits.timeout_minutes: invalid type: floating point `60.5`, expected u32"
+        "my.json:70: exits.timeout_minutes: is the number 60.5; \
+         a whole number, 1 to 100000, is needed"
     );
     assert_eq!(
         refused("\"heavy_multiplier\": \"1.5\"", "\"heavy_multiplier\": \"big\""),
@@ -48,7 +49,7 @@ fn a_wrong_type_is_told_with_the_right_one() {
     );
     assert_eq!(
         refused("\"symbols\": \"all\"", "\"symbols\": \"some\""),
-        "my.json:4: symbols: \"all\" or a list of symbols"
+        "my.json:4: symbols: \"all\" or a list of symbols is needed"
     );
 }
 
@@ -68,7 +69,12 @@ fn numbers_out_of_range_are_told_with_the_range() {
         (
             "\"threshold\": 75",
             "\"threshold\": 59",
-            "my.json:15: threshold: is 59; 60 to 100 is allowed",
+            "my.json:19: tiers.light_from: is 60; 0 to 59 is allowed",
+        ),
+        (
+            "\"light_from\": 60",
+            "\"light_from\": 90",
+            "my.json:19: tiers.light_from: is 90; 0 to 75 is allowed",
         ),
         (
             "\"heavy_from\": 85",
@@ -127,6 +133,33 @@ fn numbers_may_be_written_in_both_ways() {
     assert_eq!(strategy.config.tiers.heavy_multiplier, Decimal::new(15, 1));
     assert!(strategy.config.symbols.contains("BTCUSDT"));
     assert!(!strategy.config.symbols.contains("ETHUSDT"));
+}
+
+#[cfg(feature = "schema")]
+#[test]
+fn every_number_of_the_schema_has_its_range() {
+    fn count(node: &serde_json::Value, ranged: &mut usize) {
+        let is = |kind: &str| match &node["type"] {
+            serde_json::Value::Array(kinds) => kinds.iter().any(|known| known == kind),
+            other => other == kind,
+        };
+        if is("number") || is("integer") {
+            let low = !node["minimum"].is_null() || !node["exclusiveMinimum"].is_null();
+            assert!(low && !node["maximum"].is_null(), "{node}");
+            *ranged += 1;
+        }
+        let parts = node.as_object().map(|map| map.values().collect::<Vec<_>>());
+        let items = node.as_array().map(|list| list.iter().collect());
+        parts.or(items).unwrap_or_default().into_iter().for_each(|part| count(part, ranged));
+    }
+    let mut schema = schema();
+    // A size may be text or a number; its range stands where it is used.
+    schema["$defs"].as_object_mut().unwrap().remove("DecimalText");
+    let mut ranged = 0;
+    count(&schema, &mut ranged);
+    assert_eq!(ranged, super::super::range::ALLOWED.len() - 2);
+    let size = &schema["$defs"]["Tiers"]["properties"]["heavy_multiplier"];
+    assert_eq!((&size["exclusiveMinimum"], &size["maximum"]), (&0.into(), &10.into()));
 }
 
 #[cfg(feature = "schema")]

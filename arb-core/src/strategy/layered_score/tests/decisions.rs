@@ -5,6 +5,7 @@ use crate::event::{Input, InputValue, Side, Trade};
 use crate::instrument::{Instrument, InstrumentId};
 use crate::market::{InputAges, Inputs, MarketState};
 use crate::num::{Price, Qty};
+use crate::risk::CarryLimits;
 use crate::strategy::EntryCosts;
 use crate::time::{HOUR, MINUTE, SECOND, Timestamp};
 
@@ -66,7 +67,11 @@ fn context(market: &MarketState) -> Context<'_> {
             taker_fee: Decimal::new(5, 4),
             slippage: Decimal::new(1, 4),
             spread: Decimal::new(1, 4),
+            spot_fee: Decimal::new(1, 3),
         },
+        spot: None,
+        carry: None,
+        limits: CarryLimits::default(),
     }
 }
 
@@ -98,8 +103,7 @@ fn enters_with_the_flow_on_either_side() {
             assert_eq!(entry.decision.direction, Some(direction));
             assert_eq!((entry.decision.tier, entry.risk_r), (Some(tier), size));
             assert_eq!(entry.decision.reason, Reason::Entry);
-            assert_eq!(entry.legs, [Leg { instrument: InstrumentId(0), side }]);
-            assert_eq!((entry.book, entry.cool_down_ms), (Book::Directional, 600_000));
+            assert_eq!((entry.side, entry.cool_down_ms), (side, 600_000));
             assert_eq!(entry.bracket.rules, v51().config.exits);
             assert_eq!(Some(entry.bracket.atr), market.indicators().unwrap().atr);
         }
