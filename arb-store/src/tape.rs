@@ -29,6 +29,7 @@
 //! order of their names), told apart by their first bytes. Lines end in `\n` or `\r\n`; a byte
 //! order mark and blank lines at the end are skipped.
 
+mod ahead;
 mod arbt;
 mod bytes;
 mod error;
@@ -55,10 +56,11 @@ use std::sync::atomic::Ordering;
 use arb_core::time::DAY;
 use arb_core::{Event, Hole, InstrumentId, Timestamp};
 
+pub use self::ahead::ReadAhead;
 use self::arbt::ArbtFile;
 pub use self::arbt::{
     FundingRow, Imported, Liquidated, LiquidationRow, MarkRow, MetricsRow, PremiumRow, Table,
-    TableInfo, TapeHeader, TapeInfo, TapeWriter, fuzz_arbt, import, read_info, verify,
+    TableInfo, TapeHeader, TapeInfo, TapeWriter, fuzz_arbt, import, read_info, symbol_of, verify,
     verify_bytes,
 };
 use self::bytes::{Consumed, Origin, Packed};

@@ -31,7 +31,7 @@ pub use self::rows::{
     FundingRow, Liquidated, LiquidationRow, MarkRow, MetricsRow, PremiumRow, Table,
 };
 pub(super) use self::trades::{ArbtTrades, Placed};
-pub use self::verify::{fuzz_arbt, read_info, verify, verify_bytes};
+pub use self::verify::{fuzz_arbt, read_info, symbol_of, verify, verify_bytes};
 pub use self::writer::TapeWriter;
 
 #[cfg(test)]

@@ -258,15 +258,15 @@ impl<R: Told + Send> Stream<R> {
             let row = self.rows.next()?;
             let from = self.options.from;
             if row.is_none_or(|row| from.is_none_or(|from| row.is_of_use(from))) {
-                return Ok(row.filter(|row| self.options.to.is_none_or(|to| row.time() < to)));
+                return Ok(row.filter(|row| self.options.to.is_none_or(|to| row.at() < to)));
             }
         }
     }
 
     /// Takes all rows of one time, because their events interleave in the total order.
     fn refill(&mut self) -> Result<(), TapeError> {
-        let Some(at) = self.next.map(|row| row.time()) else { return Ok(()) };
-        while let Some(row) = self.next.filter(|row| row.time() == at) {
+        let Some(at) = self.next.map(|row| row.at()) else { return Ok(()) };
+        while let Some(row) = self.next.filter(|row| row.at() == at) {
             row.events(self.instrument, &mut self.waiting);
             self.next = self.row()?;
         }
@@ -301,7 +301,7 @@ pub(super) fn open<R: Told + Send + 'static>(
     let mut spans: Vec<(Timestamp, Timestamp, Arc<str>)> = Vec::new();
     let mut feeds: Vec<Box<dyn Feed>> = Vec::new();
     if let (Some(file), Some(first), Some(last)) = (first_file, rows.first(), rows.last()) {
-        spans.push((first.time(), last.time(), Arc::clone(&file.name)));
+        spans.push((first.at(), last.at(), Arc::clone(&file.name)));
         let rows = Rows::Whole(rows.into_iter());
         feeds.push(Box::new(Stream::open(instrument, options, rows)?));
     }

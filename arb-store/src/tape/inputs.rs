@@ -71,7 +71,7 @@ pub(super) fn read_tapes<R: Row, T>(
         for (line, row) in (1..).zip(tape.rows::<R>(consumed)?) {
             let place = Place { file: Arc::clone(tape.name()), line };
             let column = R::TABLE.as_str().into();
-            all.push(Dated { time: row.time(), value: value(&row), place, column });
+            all.push(Dated { time: row.at(), value: value(&row), place, column });
         }
     }
     Ok(all)

@@ -93,7 +93,7 @@ pub(super) fn unpack_rows<R: Row>(
     }
     bytes.end()?;
     let all = cells.iter().map(R::of).collect::<Result<Vec<R>, Flaw>>()?;
-    match all.is_sorted_by_key(Row::time) {
+    match all.is_sorted_by_key(Row::at) {
         true => Ok(all),
         false => Err(Flaw::of("times go back")),
     }

@@ -216,7 +216,7 @@ impl Blocks {
             .and_then(|body| block::unpack_rows::<R>(body, entry.rows, &mut self.unpacker))
             .and_then(|rows| {
                 let ends = rows.first().zip(rows.last());
-                match ends.map(|(first, last)| (first.time(), last.time())) {
+                match ends.map(|(first, last)| (first.at(), last.at())) {
                     Some(ends) if ends == (entry.first_time, entry.last_time) => Ok(rows),
                     _ => Err(Flaw::of("the index tells other times")),
                 }

@@ -35,20 +35,21 @@ pub struct Imported {
 
 /// Writes the files of one instrument as a tape; their instrument ids are not looked at.
 ///
-/// `progress` is told packed bytes read and in all. Holes are kept, and counted in the tape's head.
+/// Of the head, symbol and market are taken; the rest comes from the files. `progress` is told
+/// packed bytes read and in all. Holes are kept, and counted in the index.
 ///
 /// # Errors
 /// [`TapeError`] as for reading, and when the tape cannot be written.
 pub fn import(
     name: &str,
     out: impl Write,
+    mut header: TapeHeader,
     sources: &[Source],
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Imported, TapeError> {
     let consumed = Consumed::default();
     let mut stats = TapeStats::default();
     let (mut files, mut total) = (Files::default(), 0_u64);
-    let mut header = TapeHeader::new(sources.first().map_or("", |source| &source.symbol));
     for source in sources {
         let packed = Packed {
             name: source.path.to_string_lossy().into(),
@@ -70,6 +71,8 @@ pub fn import(
     if let Some(first) = files.trades.first() {
         let (tick, lot) = steps::steps(first, STEP_ROWS)?;
         (header.tick_size, header.lot_size) = (Some(tick), Some(lot));
+    } else if let Some(first) = files.tapes.first() {
+        (header.tick_size, header.lot_size) = (first.header.tick_size, first.header.lot_size);
     }
     let mut writer = TapeWriter::new(name, out, header)?;
     let mut rows = 0_u64;

@@ -1,7 +1,7 @@
 //! The rows of each table but the trades, and the columns they are kept in.
 //!
 //! Invariant: a row comes back bit for bit: decimals with their scale, floats by their bits, an
-//! absent value as absent. Times may be any instant; a table is in order of [`Row::time`].
+//! absent value as absent. Times may be any instant; a table is in order of [`Row::at`].
 
 use arb_core::{Decimal, Direction, Price, Qty, Timestamp};
 use parts::{join, split};
@@ -76,7 +76,7 @@ pub(crate) trait Row: Copy {
     const TABLE: Table;
     const COLUMNS: usize;
     /// The time the table is ordered by.
-    fn time(&self) -> Timestamp;
+    fn at(&self) -> Timestamp;
     fn cells(&self) -> Cells;
     fn of(cells: &Cells) -> Result<Self, Flaw>;
 }
@@ -226,7 +226,7 @@ impl Row for FundingRow {
     const TABLE: Table = Table::Funding;
     const COLUMNS: usize = 6;
 
-    fn time(&self) -> Timestamp {
+    fn at(&self) -> Timestamp {
         self.time
     }
 
@@ -253,7 +253,7 @@ impl Row for MarkRow {
     const TABLE: Table = Table::Marks;
     const COLUMNS: usize = 9;
 
-    fn time(&self) -> Timestamp {
+    fn at(&self) -> Timestamp {
         self.known_at
     }
 
@@ -291,7 +291,7 @@ impl Row for MetricsRow {
     const TABLE: Table = Table::Metrics;
     const COLUMNS: usize = 7;
 
-    fn time(&self) -> Timestamp {
+    fn at(&self) -> Timestamp {
         self.time
     }
 
@@ -319,7 +319,7 @@ impl Row for LiquidationRow {
     const TABLE: Table = Table::Liquidations;
     const COLUMNS: usize = 5;
 
-    fn time(&self) -> Timestamp {
+    fn at(&self) -> Timestamp {
         self.known_at
     }
 
@@ -358,7 +358,7 @@ impl Row for PremiumRow {
     const TABLE: Table = Table::Premium;
     const COLUMNS: usize = 5;
 
-    fn time(&self) -> Timestamp {
+    fn at(&self) -> Timestamp {
         self.open_time
     }
 

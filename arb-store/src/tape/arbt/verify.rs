@@ -31,6 +31,15 @@ pub fn read_info(path: &Path) -> Result<TapeInfo, TapeError> {
     open(&packed(path), &Consumed::default()).map(|tape| tape.info())
 }
 
+/// The symbol of the market that a tape holds; none for any other file.
+///
+/// # Errors
+/// [`TapeError`] when the file cannot be read or its head is damaged.
+pub fn symbol_of(path: &Path) -> Result<Option<String>, TapeError> {
+    let tape = packed(path).tape(&Consumed::default())?;
+    Ok(tape.map(|tape| tape.header.symbol.clone()))
+}
+
 /// Reads every row and drops it; `progress` is told bytes read and in all.
 ///
 /// # Errors

@@ -195,10 +195,10 @@ impl<W: Write> TapeWriter<W> {
         of: impl Fn(&mut Self) -> &mut Waiting<R>,
     ) -> Result<(), TapeError> {
         let waiting = of(self);
-        if waiting.last.is_some_and(|last| row.time() < last) {
+        if waiting.last.is_some_and(|last| row.at() < last) {
             return Err(self.disorder(R::TABLE, "a time goes back"));
         }
-        waiting.last = Some(row.time());
+        waiting.last = Some(row.at());
         waiting.rows.push(*row);
         if waiting.rows.len() == MAX_ROWS { self.flush(of) } else { Ok(()) }
     }
@@ -216,7 +216,7 @@ impl<W: Write> TapeWriter<W> {
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(()) };
         let body = block::pack_rows(&rows, &mut self.packer);
         let body = body.map_err(|e| failed(&self.name, e))?;
-        let (first_time, last_time) = (first.time(), last.time());
+        let (first_time, last_time) = (first.at(), last.at());
         let entry = Entry { first_time, last_time, ..blank(R::TABLE, rows.len()) };
         self.put_block(entry, &body)
     }
