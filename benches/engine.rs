@@ -177,7 +177,7 @@ fn columnar_tape(c: &mut Criterion) {
     let mut writer = TapeWriter::new("bench", Vec::new(), TapeHeader::new("BTCUSDT")).unwrap();
     tape.iter().for_each(|trade| writer.trade(trade).unwrap());
     let (bytes, info) = writer.finish().unwrap();
-    println!("tape: {:.2} bytes a trade", info.bytes as f64 / tape.len() as f64);
+    println!("tape: {} bytes, {} trades", info.bytes, tape.len());
     let path = std::env::temp_dir().join("arb-bench.arbt");
     std::fs::write(&path, &bytes).unwrap();
     let mut group = group(c, "arbt", tape.len());

@@ -1,5 +1,7 @@
 //! Tapes: made of files, looked at, and to a back-test the same as these files.
 
+use std::path::{Path, PathBuf};
+
 use super::support::{Folder, HEADER, Run};
 
 const FUNDING: &str = "symbol,funding_time,funding_rate,mark_price\n\
@@ -54,6 +56,25 @@ fn a_back_test_over_a_tape_gives_the_bytes_of_one_over_its_files() {
         ["csv.json", "tape.json"].map(|name| String::from_utf8(folder.read(name)).unwrap());
     assert_eq!(of_files.replace("csv", "_"), of_tape.replace("tape", "_").replace("csv", "_"));
     assert_eq!(csv.stdout.lines().count(), tape.stdout.lines().count());
+}
+
+/// The recorded spot tape with its 19 holes, where it stands beside the checkout.
+#[test]
+fn a_recorded_tape_gives_the_bytes_of_its_file() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+    let folder = std::env::var("ARB_DATA_DIR").map_or(folder, PathBuf::from);
+    let file = folder.join("trades/LTCUSDT-SPOT-aggTrades-2025-06-21_22.csv.gz");
+    if !file.exists() {
+        println!("skipped: the recorded tape is not here");
+        return;
+    }
+    let (file, folder) = (file.to_str().unwrap(), Folder::new());
+    let import = ["tape", "import", "--out", "t.arbt", "--symbol", "LTCUSDT", "--market", "spot"];
+    folder.ok(&[&import[..], &[file]].concat());
+    backtest(&folder, &["--accept-gaps", "--trades", file, "--symbol", "LTCUSDT"], "csv");
+    backtest(&folder, &["--accept-gaps", "--trades", "t.arbt"], "tape");
+    assert!(folder.read("csv.journal").len() > 1_000_000);
+    assert!(folder.read("csv.journal") == folder.read("tape.journal"));
 }
 
 #[test]

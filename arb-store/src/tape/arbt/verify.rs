@@ -31,11 +31,14 @@ pub fn read_info(path: &Path) -> Result<TapeInfo, TapeError> {
     open(&packed(path), &Consumed::default()).map(|tape| tape.info())
 }
 
-/// The symbol of the market that a tape holds; none for any other file.
+/// The symbol of the market that a tape holds; none for any other file, or where there is none.
 ///
 /// # Errors
 /// [`TapeError`] when the file cannot be read or its head is damaged.
 pub fn symbol_of(path: &Path) -> Result<Option<String>, TapeError> {
+    if !path.exists() {
+        return Ok(None);
+    }
     let tape = packed(path).tape(&Consumed::default())?;
     Ok(tape.map(|tape| tape.header.symbol.clone()))
 }
