@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use arb::tape::{Gaps, Source, SourceKind, Tape, TapeOptions, infer_steps};
+use arb::tape::{Gaps, Source, SourceKind, Tape, TapeOptions, TapeStats, infer_steps, symbol_of};
 use arb::{Event, Instrument, InstrumentConfig, InstrumentId, Price, Qty, Timestamp, symbol_flaw};
 
 use crate::commands::usage;
@@ -77,13 +77,15 @@ impl Files {
             ));
         }
         for file in trades {
-            let Some(symbol) = file.symbol.as_deref().or(symbol) else {
+            let told = file.symbol.as_deref().or(symbol).map(str::to_owned);
+            let Some(symbol) = told.map_or_else(|| symbol_of(&file.path), |told| Ok(Some(told)))?
+            else {
                 return usage("--trades needs --symbol S, or SYMBOL=FILE for several instruments");
             };
-            if !files.symbols.iter().any(|known| known == symbol) {
-                files.symbols.push(symbol.to_owned());
+            if !files.symbols.contains(&symbol) {
+                files.symbols.push(symbol.clone());
             }
-            files.push(symbol, SourceKind::Trades, &file.path)?;
+            files.push(&symbol, SourceKind::Trades, &file.path)?;
         }
         Ok(files)
     }
@@ -163,16 +165,17 @@ impl Files {
         &self,
         options: TapeOptions,
         mut each: impl FnMut(Event) -> Result<()>,
-    ) -> Result<Tape> {
-        let mut tape = Tape::open(&self.sources, options)?;
+    ) -> Result<TapeStats> {
+        let tape = Tape::open(&self.sources, options)?;
         let progress = Progress::new(tape.total_bytes());
+        let mut tape = tape.read_ahead()?;
         let mut batch = Vec::new();
         while tape.next_batch(&mut batch)? > 0 {
             batch.drain(..).try_for_each(&mut each)?;
-            progress.set(tape.stats().bytes_read);
+            progress.set(tape.bytes_read());
         }
         drop(progress);
-        let stats = tape.stats();
+        let stats = tape.finish();
         if stats.zero_qty > 0 {
             let skipped = counted(stats.zero_qty, "trade");
             output::note(format_args!("note: {skipped} without quantity skipped"));
@@ -181,7 +184,7 @@ impl Files {
             let skipped = counted(stats.off_market, "off-market print");
             output::note(format_args!("note: {skipped} skipped"));
         }
-        Ok(tape)
+        Ok(stats)
     }
 }
 
@@ -192,6 +195,8 @@ const fn flag(kind: SourceKind) -> &'static str {
         SourceKind::Funding => "--funding",
         SourceKind::Metrics => "--metrics",
         SourceKind::PremiumKlines => "--premium-klines",
+        SourceKind::Marks => "--marks",
+        SourceKind::Liquidations => "--liquidations",
     }
 }
 

@@ -375,7 +375,7 @@ fn the_bench_measures_every_part() {
     let run = arb(&["bench", "--json", "--trades", "10000"]);
     assert_eq!(code(&run), 0, "{}", stderr(&run));
     let result: Value = serde_json::from_slice(&run.stdout).unwrap();
-    assert_eq!(result["rows"].as_array().unwrap().len(), 4);
+    assert_eq!(result["rows"].as_array().unwrap().len(), 6);
     assert!(result["rows"][0]["ns_per_trade"].as_f64().unwrap() > 0.0);
 }
 

@@ -228,7 +228,7 @@ fn backtest(
 ) -> Result<Outcome> {
     let strategies = config.strategies.len();
     let mut test = Backtest::new(config, Registry::builtin(), watch)?;
-    let tape = files.read(args.run.options(), |event| {
+    let stats = files.read(args.run.options(), |event| {
         test.on_event(event, watch);
         Ok(())
     })?;
@@ -244,7 +244,7 @@ fn backtest(
         last: watch.last,
         recorder: std::mem::take(&mut watch.recorder),
         decisions: std::mem::take(&mut watch.decisions),
-        stats: tape.stats().clone(),
+        stats,
         trades_read: test.trades_read(),
         inputs_present: test.engine().inputs_present(),
         rules_off: test.engine().rules_off(),

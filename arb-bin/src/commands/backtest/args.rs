@@ -13,10 +13,10 @@ use crate::market_data::{Files, NamedFile, Steps, gaps, instant, symbol};
 /// What every back-test is told: data, costs and filters.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RunArgs {
-    /// Files of trades (.csv, .zip, .gz); SYMBOL=FILE for several instruments
+    /// Files of trades (.csv, .zip, .gz) or tapes (.arbt); SYMBOL=FILE for several instruments
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     trades: Vec<NamedFile>,
-    /// The venue's symbol
+    /// The venue's symbol; a tape tells its own
     #[arg(long, value_parser = symbol)]
     symbol: Option<String>,
     /// Settled funding rates
@@ -28,6 +28,12 @@ pub(crate) struct RunArgs {
     /// Premium-index klines, for the running funding rate
     #[arg(long, num_args = 1.., value_name = "FILE")]
     premium_klines: Vec<NamedFile>,
+    /// Mark prices: rows, or klines of them
+    #[arg(long, num_args = 1.., value_name = "FILE")]
+    marks: Vec<NamedFile>,
+    /// Liquidations
+    #[arg(long, num_args = 1.., value_name = "FILE")]
+    liquidations: Vec<NamedFile>,
     /// First instant: 2024-08-08, RFC 3339 or epoch ms
     #[arg(long, value_parser = instant)]
     from: Option<Timestamp>,
@@ -105,6 +111,8 @@ impl RunArgs {
         files.add(SourceKind::Funding, &self.funding)?;
         files.add(SourceKind::Metrics, &self.metrics)?;
         files.add(SourceKind::PremiumKlines, &self.premium_klines)?;
+        files.add(SourceKind::Marks, &self.marks)?;
+        files.add(SourceKind::Liquidations, &self.liquidations)?;
         Ok(files)
     }
 
