@@ -74,8 +74,8 @@ pub use self::steps::infer_steps;
 pub use self::trades::Counts;
 use self::trades::{Owner, TradeRow};
 
-/// Events a batch holds at most, but for an announcement or two at its end.
-const BATCH: usize = 2_048;
+/// Events a batch holds at most, but for an announcement or two: they stay in the first caches.
+const BATCH: usize = 512;
 /// How long before the period an input is still of use: the window of settled rates.
 const INPUT_MEMORY: i64 = 30 * DAY;
 

@@ -14,7 +14,7 @@ use super::{Tape, TapeStats};
 /// Batches that may wait.
 const AHEAD: usize = 3;
 /// Events of a batch, but for a few: handing one over costs a wake-up of the other thread.
-const EVENTS: usize = 2_048;
+const EVENTS: usize = 8_192;
 
 /// Events and the packed bytes read until behind them.
 type Batch = Result<(Vec<Event>, u64), TapeError>;
