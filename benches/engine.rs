@@ -19,7 +19,7 @@ mod bare;
 use std::hint::black_box;
 
 use arb::generator::{CSV_HEADER, GeneratorConfig, TapeGenerator, csv_line};
-use arb::tape::{Source, SourceKind, Tape, TapeOptions};
+use arb::tape::{Source, SourceKind, Tape, TapeHeader, TapeOptions, TapeWriter, verify_bytes};
 use arb::{
     Backtest, EngineConfig, Event, Instrument, InstrumentConfig, InstrumentId, Recorder, Registry,
     Side, Trade,
@@ -171,14 +171,70 @@ fn archive_csv(c: &mut Criterion) {
     std::fs::remove_file(&path).unwrap();
 }
 
-fn read(path: &std::path::Path, mut each: impl FnMut(Event)) {
-    let source = Source {
+/// A tape from memory and from the page cache, with decoding in turn or on its own thread.
+fn columnar_tape(c: &mut Criterion) {
+    let tape = tape(10_000_000);
+    let mut writer = TapeWriter::new("bench", Vec::new(), TapeHeader::new("BTCUSDT")).unwrap();
+    tape.iter().for_each(|trade| writer.trade(trade).unwrap());
+    let (bytes, info) = writer.finish().unwrap();
+    println!("tape: {} bytes, {} trades", info.bytes, tape.len());
+    let path = std::env::temp_dir().join("arb-bench.arbt");
+    std::fs::write(&path, &bytes).unwrap();
+    let mut group = group(c, "arbt", tape.len());
+    group.bench_function("decoding, in memory", |b| {
+        b.iter(|| verify_bytes("bench", black_box(&bytes)).unwrap());
+    });
+    group.bench_function("events, in memory", |b| {
+        b.iter(|| {
+            let mut tape = Tape::from_bytes(&[(source(&path), &bytes)], TapeOptions::default());
+            let mut events = Vec::new();
+            while tape.as_mut().unwrap().next_batch(&mut events).unwrap() > 0 {
+                black_box(&events);
+                events.clear();
+            }
+        });
+    });
+    let config = eager(EngineConfig::new(instruments(1)));
+    group.bench_function("whole back-test, no tape", |b| {
+        b.iter(|| run(config.clone(), black_box(&tape)));
+    });
+    group.bench_function("tape to back-test result, one thread", |b| {
+        b.iter(|| from_tape(&config, |each| read(&path, each)));
+    });
+    group.bench_function("tape to back-test result, decode thread", |b| {
+        b.iter(|| from_tape(&config, |each| read_ahead(&path, each)));
+    });
+    group.finish();
+    std::fs::remove_file(&path).unwrap();
+}
+
+fn from_tape(config: &EngineConfig, read: impl FnOnce(&mut dyn FnMut(Event))) -> Recorder {
+    let mut seen = Recorder::default();
+    let mut test = Backtest::new(config.clone(), Registry::builtin(), &mut seen).unwrap();
+    read(&mut |event| test.on_event(event, &mut seen));
+    test.finish(&mut seen);
+    seen
+}
+
+fn read_ahead(path: &std::path::Path, mut each: impl FnMut(Event)) {
+    let tape = Tape::open(&[source(path)], TapeOptions::default()).unwrap();
+    let (mut tape, mut events) = (tape.read_ahead().unwrap(), Vec::new());
+    while tape.next_batch(&mut events).unwrap() > 0 {
+        events.drain(..).for_each(&mut each);
+    }
+}
+
+fn source(path: &std::path::Path) -> Source {
+    Source {
         instrument: InstrumentId(0),
         symbol: "BTCUSDT".to_owned(),
         kind: SourceKind::Trades,
         path: path.to_owned(),
-    };
-    let mut tape = Tape::open(&[source], TapeOptions::default()).unwrap();
+    }
+}
+
+fn read(path: &std::path::Path, mut each: impl FnMut(Event)) {
+    let mut tape = Tape::open(&[source(path)], TapeOptions::default()).unwrap();
     let mut batch = Vec::new();
     while tape.next_batch(&mut batch).unwrap() > 0 {
         batch.drain(..).for_each(&mut each);
@@ -196,5 +252,5 @@ fn group<'a>(
     group
 }
 
-criterion_group!(benches, whole_engine, archive_csv, many_symbols);
+criterion_group!(benches, whole_engine, archive_csv, columnar_tape, many_symbols);
 criterion_main!(benches);

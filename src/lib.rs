@@ -43,9 +43,9 @@ pub use arb_core::{
     Price, Purpose, Qty, QtySum, Quote, Reason, Record, Recorder, Refusal, Registry, RejectReason,
     RiskConfig, RiskNote, RiskState, Role, Round, Rule, RuleOff, RunId, Side, Signal, SignedQty,
     StoreError, Strategy, StrategyText, Tier, TimeInForce, Timestamp, Totals, Trade, TradeNote,
-    TradeStatus, TradingStatus, Transfer, Trip, VenueError, WorkingType, decimal_text,
-    default_brackets, fuzz_strategy_json, generator, hash_of, parse_strict, port, stats, strategy,
-    time,
+    TradeStatus, TradingStatus, Transfer, Trip, VenueError, WorkingType, brackets_flaw,
+    decimal_text, default_brackets, fuzz_strategy_json, generator, hash_of, parse_strict, port,
+    stats, strategy, symbol_flaw, time,
 };
 #[cfg(feature = "sim")]
 pub use arb_binance::sim;

@@ -4,7 +4,8 @@
 //! it asks nothing of the network: its own content policy forbids that. The charting library is
 //! plotly.js, shipped inside the plotly crate; its licence stands at the head of the script.
 //!
-//! [`BacktestCollector`] looks on while a back-test runs and [`BacktestReport`] is the page.
+//! [`BacktestCollector`] looks on while a back-test runs and [`BacktestReport`] is the page;
+//! [`CarryCollector`] and [`CarryReport`] are the same for the funding carry.
 //! `templates/base.{html,css,js}` hold what every report shares (theme, charts, tables); a report
 //! of another kind extends `base.html`, brings its own data, and has its own script.
 //!
@@ -32,15 +33,18 @@
 
 mod backtest;
 mod buckets;
+mod carry;
 mod collect;
+mod configuration;
 mod data;
 mod decisions;
 mod figures;
 mod groups;
-mod page;
+pub(crate) mod page;
 mod script;
-mod show;
+pub(crate) mod show;
 
 pub use self::backtest::BacktestReport;
+pub use self::carry::{CarryCollector, CarryReport};
 pub use self::collect::BacktestCollector;
 pub use self::script::plotly_js;

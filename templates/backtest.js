@@ -14,50 +14,19 @@
 
   // The view: which instrument, from when to when.
   const whole = [data.first_ms, Math.max(data.last_ms, data.first_ms + 60e3)];
-  let view = [...whole];
+  const zoom = arb.zoom(whole, 5 * 60e3, () => redraw());
   let instrument = 0;
   const select = document.getElementById("instrument");
   data.instruments.forEach((each, at) => select.append(node("option", { value: at }, each.symbol)));
   select.closest("label").hidden = !several;
   select.addEventListener("change", () => { instrument = Number(select.value); redraw(); });
-
-  function setView(from, to) {
-    const length = Math.min(Math.max(to - from, 5 * 60e3), whole[1] - whole[0]);
-    const start = Math.min(Math.max((from + to - length) / 2, whole[0]), whole[1] - length);
-    view = [start, start + length];
-    redraw();
-  }
   function show(at, from, to) {
     if (at !== instrument) { instrument = at; select.value = at; }
     const room = Math.max((to - from) / 2, HOUR / 2);
-    setView(from - room, to + room);
+    zoom.set(from - room, to + room);
     document.getElementById("charts").scrollIntoView();
   }
-  const moves = {
-    all: () => setView(...whole),
-    in: ([a, b]) => setView(a + (b - a) / 4, b - (b - a) / 4),
-    out: ([a, b]) => setView(a - (b - a) / 2, b + (b - a) / 2),
-    back: ([a, b]) => setView(a - (b - a) / 2, b - (b - a) / 2),
-    on: ([a, b]) => setView(a + (b - a) / 2, b + (b - a) / 2),
-  };
-  document.querySelectorAll("[data-zoom]").forEach((button) => button.addEventListener("click", () => moves[button.dataset.zoom](view)));
 
-  // Panes from top to bottom with their share of the height.
-  const panes = [["Equity", 15], ["Drawdown", 8], ["Price", 34], ["Score", 13], ["CVD 30 min", 10], ["CVD 4 h", 10], ["CVD day", 10]];
-  const gap = 0.028;
-  const domains = (() => {
-    const total = panes.reduce((sum, [, share]) => sum + share, 0);
-    const room = 1 - gap * panes.length;
-    let top = 1;
-    return panes.map(([, share]) => {
-      const high = top - gap;
-      top = high - (room * share) / total;
-      return [Math.max(top, 0), high];
-    });
-  })();
-  const axisName = (at) => (at === 0 ? "y" : `y${at + 1}`);
-
-  const inView = (ms) => ms >= view[0] && ms <= view[1];
   const within = (list, most) => {
     if (list.length <= most) return list;
     const every = Math.ceil(list.length / most);
@@ -96,7 +65,8 @@
   // Of decisions that lie too close for the view, the highest score is drawn.
   function highest(list, most) {
     if (list.length <= most) return list;
-    const width = (view[1] - view[0]) / most;
+    const [from, to] = zoom.view();
+    const width = (to - from) / most;
     const best = new Map();
     for (const decision of list) {
       const slot = Math.floor(decision.time_ms / width);
@@ -118,11 +88,12 @@
   }
 
   function build() {
+    const view = zoom.view();
     const market = data.instruments[instrument];
     const most = arb.narrow() ? 160 : 420;
     const bars = arb.candles(market.price, view, most);
     const tick = (series) => arb.line(series, view, most * 2);
-    const stroke = (at, series, name, more = {}) => ({ type: "scatter", mode: "lines", ...tick(series), yaxis: axisName(at), line: { color: colour(name), width: 1.4 }, connectgaps: false, hovertemplate: "%{y}<extra></extra>", ...more });
+    const stroke = (at, series, name, more = {}) => ({ type: "scatter", mode: "lines", ...tick(series), yaxis: arb.axisName(at), line: { color: colour(name), width: 1.4 }, connectgaps: false, hovertemplate: "%{y}<extra></extra>", ...more });
     // The area is a line of its own, at zero where there is no value: filled across a gap it would
     // show values that nobody had.
     const area = (at, series, name) => {
@@ -131,7 +102,7 @@
     };
     const own = trades.filter((t) => t.instrument === instrument && t.entry_ms <= view[1] && (t.exit_ms ?? whole[1]) >= view[0]);
     const drawn = within(own, 300);
-    const scores = decisionTraces(decisions.filter((d) => d.instrument === instrument && inView(d.time_ms)));
+    const scores = decisionTraces(decisions.filter((d) => d.instrument === instrument && zoom.has(d.time_ms)));
     const drawdown = tick(data.drawdown);
     const traces = [
       stroke(0, data.equity, "equity", { hovertemplate: "equity %{y:,.2f}<extra></extra>" }),
@@ -146,22 +117,22 @@
     if (scores.hidden > 0) notes.push(`${fixed(scores.hidden, 0)} lower scores not drawn`);
     document.getElementById("view").textContent =
       `${utc(view[0])} to ${utc(view[1])} UTC, candles of ${span(bars.step)}${notes.length ? `; ${notes.join(", ")} until zoomed in` : ""}`;
-    return { traces, layout: layout() };
+    return { traces, layout: layout(view) };
   }
 
-  function layout() {
-    const left = arb.narrow() ? 48 : 64;
-    const names = [`Equity, quote currency`, "Drawdown, %", `Price, ${plain(symbol(instrument))}`, "Score of decisions", "CVD 30 min, base units", "CVD 4 h", "CVD since 00:00 UTC"];
-    const out = {
-      margin: { l: left, r: 12, t: 4, b: 44 }, hovermode: arb.touch.matches ? "closest" : "x unified", hoversubplots: "axis", hoverdistance: arb.touch.matches ? 40 : 12,
-      xaxis: arb.axis({ type: "date", range: view.map(stamp), anchor: axisName(panes.length - 1), showspikes: true, spikemode: "across", spikethickness: 1, spikedash: "solid", spikecolor: colour("dim"), spikesnap: "cursor", rangeslider: { visible: false }, unifiedhovertitle: { text: "%{x|%Y-%m-%d %H:%M:%S}" }, fixedrange: arb.touch.matches, hoverformat: "%Y-%m-%d %H:%M:%S" }),
-      annotations: names.map((text, at) => ({ text, x: 0, xref: "paper", xanchor: "left", y: domains[at][1], yref: "paper", yanchor: "bottom", showarrow: false, font: { size: 11, color: colour("muted") } })),
-      shapes: holes.filter((hole) => hole.instrument === instrument && hole.end_ms >= view[0] && hole.start_ms <= view[1]).sort((a, b) => b.end_ms - b.start_ms - (a.end_ms - a.start_ms)).slice(0, 150)
-        .map((hole) => ({ type: "rect", xref: "x", yref: "paper", x0: stamp(hole.start_ms), x1: stamp(hole.end_ms), y0: 0, y1: domains[2][1], fillcolor: colour("hole"), line: { width: 1, color: colour("hole") }, layer: "below" })),
-    };
-    panes.forEach((_, at) => {
-      out[at === 0 ? "yaxis" : `yaxis${at + 1}`] = arb.axis({ domain: domains[at], fixedrange: true, nticks: at === 2 ? 7 : 4, zeroline: at === 1 || at > 3, tickformat: at === 1 ? ".1f" : "", exponentformat: "SI", minexponent: 6, separatethousands: true, rangemode: at === 1 ? "tozero" : "normal" });
-    });
+  function layout(view) {
+    const cvd = { zeroline: true };
+    const { layout: out, domains } = arb.panes([
+      { name: "Equity, quote currency", share: 15 },
+      { name: "Drawdown, %", share: 8, more: { zeroline: true, tickformat: ".1f", rangemode: "tozero" } },
+      { name: `Price, ${plain(symbol(instrument))}`, share: 34, more: { nticks: 7 } },
+      { name: "Score of decisions", share: 13 },
+      { name: "CVD 30 min, base units", share: 10, more: cvd },
+      { name: "CVD 4 h", share: 10, more: cvd },
+      { name: "CVD since 00:00 UTC", share: 10, more: cvd },
+    ], view);
+    out.shapes = holes.filter((hole) => hole.instrument === instrument && hole.end_ms >= view[0] && hole.start_ms <= view[1]).sort((a, b) => b.end_ms - b.start_ms - (a.end_ms - a.start_ms)).slice(0, 150)
+      .map((hole) => ({ type: "rect", xref: "x", yref: "paper", x0: stamp(hole.start_ms), x1: stamp(hole.end_ms), y0: 0, y1: domains[2][1], fillcolor: colour("hole"), line: { width: 1, color: colour("hole") }, layer: "below" }));
     return out;
   }
 
@@ -169,12 +140,7 @@
   let redraw = () => {};
   if (data.instruments.length > 0) {
     redraw = arb.chart(element, build);
-    const instant = (text) => Date.parse(`${text.replace(" ", "T")}Z`);
-    element.on("plotly_relayout", (change) => {
-      const [from, to] = [change["xaxis.range[0]"], change["xaxis.range[1]"]];
-      if (from != null && to != null) setView(instant(from), instant(to));
-    });
-    element.on("plotly_doubleclick", () => setView(...whole));
+    zoom.follow(element);
   }
 
   const distribution = document.getElementById("distribution");
@@ -271,10 +237,4 @@
       ],
     });
   }
-
-  document.getElementById("save-config").addEventListener("click", () => {
-    const url = URL.createObjectURL(new Blob([data.config], { type: "application/json" }));
-    node("a", { href: url, download: `configuration-${data.config_hash.slice(0, 12)}.json` }).click();
-    URL.revokeObjectURL(url);
-  });
 })();

@@ -148,6 +148,59 @@ const arb = (() => {
     return draw;
   }
 
+  // What part of the time is shown: moved by the buttons with `data-zoom`, and by dragging over the
+  // chart that `follow` is given. `changed` is called after each move.
+  function zoom(whole, least, changed) {
+    let view = [...whole];
+    function set(from, to) {
+      const length = Math.min(Math.max(to - from, least), whole[1] - whole[0]);
+      const start = Math.min(Math.max((from + to - length) / 2, whole[0]), whole[1] - length);
+      view = [start, start + length];
+      changed();
+    }
+    const moves = {
+      all: () => set(...whole),
+      in: ([a, b]) => set(a + (b - a) / 4, b - (b - a) / 4),
+      out: ([a, b]) => set(a - (b - a) / 2, b + (b - a) / 2),
+      back: ([a, b]) => set(a - (b - a) / 2, b - (b - a) / 2),
+      on: ([a, b]) => set(a + (b - a) / 2, b + (b - a) / 2),
+    };
+    document.querySelectorAll("[data-zoom]").forEach((button) => button.addEventListener("click", () => moves[button.dataset.zoom](view)));
+    const instant = (text) => Date.parse(`${text.replace(" ", "T")}Z`);
+    function follow(element) {
+      element.on("plotly_relayout", (change) => {
+        const [from, to] = [change["xaxis.range[0]"], change["xaxis.range[1]"]];
+        if (from != null && to != null) set(instant(from), instant(to));
+      });
+      element.on("plotly_doubleclick", () => set(...whole));
+    }
+    return { view: () => view, set, follow, has: (ms) => ms >= view[0] && ms <= view[1] };
+  }
+
+  // Panes from top to bottom that share the axis of time: names and shares of the height become
+  // axes and their headings.
+  const axisName = (at) => (at === 0 ? "y" : `y${at + 1}`);
+  function panes(list, view) {
+    const gap = 0.028;
+    const total = list.reduce((sum, { share }) => sum + share, 0);
+    const room = 1 - gap * list.length;
+    let top = 1;
+    const domains = list.map(({ share }) => {
+      const high = top - gap;
+      top = high - (room * share) / total;
+      return [Math.max(top, 0), high];
+    });
+    const out = {
+      margin: { l: narrow() ? 48 : 64, r: 12, t: 4, b: 44 }, hovermode: touch.matches ? "closest" : "x unified", hoversubplots: "axis", hoverdistance: touch.matches ? 40 : 12,
+      xaxis: axis({ type: "date", range: view.map(stamp), anchor: axisName(list.length - 1), showspikes: true, spikemode: "across", spikethickness: 1, spikedash: "solid", spikecolor: colour("dim"), spikesnap: "cursor", rangeslider: { visible: false }, unifiedhovertitle: { text: "%{x|%Y-%m-%d %H:%M:%S}" }, fixedrange: touch.matches, hoverformat: "%Y-%m-%d %H:%M:%S" }),
+      annotations: list.map(({ name }, at) => ({ text: name, x: 0, xref: "paper", xanchor: "left", y: domains[at][1], yref: "paper", yanchor: "bottom", showarrow: false, font: { size: 11, color: colour("muted") } })),
+    };
+    list.forEach(({ more }, at) => {
+      out[at === 0 ? "yaxis" : `yaxis${at + 1}`] = axis({ domain: domains[at], fixedrange: true, nticks: 4, zeroline: false, exponentformat: "SI", minexponent: 6, separatethousands: true, ...more });
+    });
+    return { layout: out, domains };
+  }
+
   // A table over rows: sorted by its headings, filtered, in pages, each row with details if asked.
   function table(parent, { columns, rows: all, sort, detail, keep = () => true, size = 50, label }) {
     let order = sort ?? { key: columns[0].key, down: false };
@@ -211,5 +264,12 @@ const arb = (() => {
     return () => { page = 0; draw(); };
   }
 
-  return { data, colour, fixed, signed, compact, utc, stamp, span, plain, rows, node, candles, line, axis, chart, table, narrow, touch, setTheme };
+  // The exact text whose hash names the run.
+  document.getElementById("save-config")?.addEventListener("click", () => {
+    const url = URL.createObjectURL(new Blob([data.config], { type: "application/json" }));
+    node("a", { href: url, download: `configuration-${data.config_hash.slice(0, 12)}.json` }).click();
+    URL.revokeObjectURL(url);
+  });
+
+  return { data, colour, fixed, signed, compact, utc, stamp, span, plain, rows, node, candles, line, axis, axisName, panes, zoom, chart, table, narrow, touch, setTheme };
 })();

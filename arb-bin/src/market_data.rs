@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use arb::tape::{Gaps, Source, SourceKind, Tape, TapeOptions, infer_steps};
-use arb::{Event, Instrument, InstrumentConfig, InstrumentId, Price, Qty, Timestamp};
+use arb::tape::{Gaps, Source, SourceKind, Tape, TapeOptions, TapeStats, infer_steps, symbol_of};
+use arb::{Event, Instrument, InstrumentConfig, InstrumentId, Price, Qty, Timestamp, symbol_flaw};
 
 use crate::commands::usage;
 use crate::output;
@@ -42,17 +42,18 @@ impl NamedFile {
 impl std::str::FromStr for NamedFile {
     type Err = std::convert::Infallible;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let is_symbol = |s: &str| {
-            !s.is_empty()
-                && s.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
-        };
         Ok(match text.split_once('=') {
-            Some((symbol, path)) if is_symbol(symbol) => {
+            Some((symbol, path)) if symbol_flaw(symbol).is_none() => {
                 Self { symbol: Some(symbol.to_owned()), path: path.into() }
             }
             _ => Self { symbol: None, path: text.into() },
         })
     }
+}
+
+/// A symbol of the command line.
+pub(crate) fn symbol(text: &str) -> Result<String, String> {
+    symbol_flaw(text).map_or_else(|| Ok(text.to_owned()), |flaw| Err(flaw.to_owned()))
 }
 
 /// The symbols of a run and their files.
@@ -67,14 +68,24 @@ impl Files {
     /// Brings trades under their symbols.
     pub(crate) fn new(symbol: Option<&str>, trades: &[NamedFile]) -> Result<Self> {
         let mut files = Self { symbols: Vec::new(), sources: Vec::new() };
+        let named = trades.iter().filter_map(NamedFile::symbol);
+        if let (Some(symbol), Some(other)) =
+            (symbol, named.into_iter().find(|n| Some(*n) != symbol))
+        {
+            return usage(format!(
+                "--symbol {symbol}, but --trades names {other}; give SYMBOL=FILE alone"
+            ));
+        }
         for file in trades {
-            let Some(symbol) = file.symbol.as_deref().or(symbol) else {
+            let told = file.symbol.as_deref().or(symbol).map(str::to_owned);
+            let Some(symbol) = told.map_or_else(|| symbol_of(&file.path), |told| Ok(Some(told)))?
+            else {
                 return usage("--trades needs --symbol S, or SYMBOL=FILE for several instruments");
             };
-            if !files.symbols.iter().any(|known| known == symbol) {
-                files.symbols.push(symbol.to_owned());
+            if !files.symbols.contains(&symbol) {
+                files.symbols.push(symbol.clone());
             }
-            files.push(symbol, SourceKind::Trades, &file.path)?;
+            files.push(&symbol, SourceKind::Trades, &file.path)?;
         }
         Ok(files)
     }
@@ -154,16 +165,17 @@ impl Files {
         &self,
         options: TapeOptions,
         mut each: impl FnMut(Event) -> Result<()>,
-    ) -> Result<Tape> {
-        let mut tape = Tape::open(&self.sources, options)?;
+    ) -> Result<TapeStats> {
+        let tape = Tape::open(&self.sources, options)?;
         let progress = Progress::new(tape.total_bytes());
+        let mut tape = tape.read_ahead()?;
         let mut batch = Vec::new();
         while tape.next_batch(&mut batch)? > 0 {
             batch.drain(..).try_for_each(&mut each)?;
-            progress.set(tape.stats().bytes_read);
+            progress.set(tape.bytes_read());
         }
         drop(progress);
-        let stats = tape.stats();
+        let stats = tape.finish();
         if stats.zero_qty > 0 {
             let skipped = counted(stats.zero_qty, "trade");
             output::note(format_args!("note: {skipped} without quantity skipped"));
@@ -172,7 +184,7 @@ impl Files {
             let skipped = counted(stats.off_market, "off-market print");
             output::note(format_args!("note: {skipped} skipped"));
         }
-        Ok(tape)
+        Ok(stats)
     }
 }
 
@@ -183,6 +195,8 @@ const fn flag(kind: SourceKind) -> &'static str {
         SourceKind::Funding => "--funding",
         SourceKind::Metrics => "--metrics",
         SourceKind::PremiumKlines => "--premium-klines",
+        SourceKind::Marks => "--marks",
+        SourceKind::Liquidations => "--liquidations",
     }
 }
 

@@ -80,6 +80,46 @@ fn bars_tell_prices_basis_and_settlements() {
 }
 
 #[test]
+fn the_page_holds_the_pairs_and_figures_of_the_result() {
+    let folder = tempfile::tempdir().unwrap();
+    let bars = write(&folder, "YUSDT.csv", &bars());
+    let rates = write(&folder, "XUSDT-fundingRate.csv", &funding());
+    let page = |name: &str| {
+        let page = folder.path().join(name);
+        let out = page.to_str().unwrap();
+        let run =
+            arb(&["carry", "--bars", &bars, "--funding", &rates, "--json", "-", "--out", out]);
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        let result: Value = serde_json::from_slice(&run.stdout).unwrap();
+        (std::fs::read_to_string(page).unwrap(), result)
+    };
+    let ((html, result), (again, _)) = (page("a.html"), page("b.html"));
+    assert!(html == again, "the same run writes the same bytes");
+    let (_, data) = html.split_once(r#"<script type="application/json" id="data">"#).unwrap();
+    let data: Value = serde_json::from_str(data.split_once("</script>").unwrap().0).unwrap();
+    assert_eq!(data["pairs"].as_array().unwrap().len(), result["pairs"].as_array().unwrap().len());
+    assert_eq!(data["markets"][0]["symbol"], "YUSDT");
+    assert_eq!(
+        (&data["markets"][0]["priced"], &data["markets"][1]["priced"]),
+        (&true.into(), &false.into())
+    );
+    let sum: f64 =
+        data["pairs"].as_array().unwrap().iter().map(|pair| pair["net"].as_f64().unwrap()).sum();
+    let net: f64 = result["summary"]["net_pnl"].as_str().unwrap().parse().unwrap();
+    assert!((sum - net).abs() < 0.01, "{sum} against {net}");
+    let last = |name: &str| {
+        data[name]["second"].as_array().unwrap().iter().rev().find_map(Value::as_f64).unwrap()
+    };
+    assert!(
+        (last("funding") + last("fees") + last("basis") - net).abs() < 0.01,
+        "the lines end at the net"
+    );
+    for part in ["No prices: XUSDT", "By year of opening", "Content-Security-Policy"] {
+        assert!(html.contains(part), "{part}");
+    }
+}
+
+#[test]
 fn wrong_usage_and_bad_files_are_told_with_their_place() {
     let folder = tempfile::tempdir().unwrap();
     let nameless = write(&folder, "rates.csv", &funding());
@@ -88,7 +128,11 @@ fn wrong_usage_and_bad_files_are_told_with_their_place() {
     let cases: [(&[&str], i32, &str); 5] = [
         (&["carry"], 2, "--bars or --funding is needed"),
         (&["carry", "--funding", &nameless], 2, "which symbol?"),
-        (&["carry", "--bars", &half], 1, ":7: open_time_utc: \"2023-12-01 05:30:00\" is no full hour"),
+        (
+            &["carry", "--bars", &half],
+            1,
+            ":7: open_time_utc: \"2023-12-01 05:30:00\" is no full hour",
+        ),
         (&["carry", "--bars", &cheap], 1, ":2: close_perp: \"-1\""),
         (&["carry", "--bars", &cheap, &cheap], 2, "ZUSDT has bars already"),
     ];

@@ -325,6 +325,24 @@ fn wrong_usage_exits_with_2() {
         let run = arb(args);
         assert_eq!(code(&run), 2, "{args:?}: {}", stderr(&run));
     }
+    for (symbol, trades, message) in [
+        ("", "x.csv", "is empty; a symbol such as BTCUSDT is needed"),
+        ("btcusdt", "x.csv", "symbols are in capitals"),
+        ("</script>", "x.csv", "letters, digits, _ and - are allowed"),
+        ("BTCUSDT", "ETHUSDT=x.csv", "--symbol BTCUSDT, but --trades names ETHUSDT"),
+    ] {
+        let run = arb(&[
+            "backtest",
+            "--trades",
+            trades,
+            "--symbol",
+            symbol,
+            "--strategy",
+            "v51_baseline",
+        ]);
+        assert_eq!(code(&run), 2, "{symbol:?}");
+        assert!(stderr(&run).contains(message), "{symbol:?}: {}", stderr(&run));
+    }
     let missing = arb(&[
         "backtest",
         "--trades",
@@ -357,7 +375,7 @@ fn the_bench_measures_every_part() {
     let run = arb(&["bench", "--json", "--trades", "10000"]);
     assert_eq!(code(&run), 0, "{}", stderr(&run));
     let result: Value = serde_json::from_slice(&run.stdout).unwrap();
-    assert_eq!(result["rows"].as_array().unwrap().len(), 4);
+    assert_eq!(result["rows"].as_array().unwrap().len(), 6);
     assert!(result["rows"][0]["ns_per_trade"].as_f64().unwrap() > 0.0);
 }
 

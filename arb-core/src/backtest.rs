@@ -126,11 +126,11 @@ impl Backtest {
             trades_read: 0,
         };
         let event = config.to_event(Timestamp::EPOCH)?;
+        if let EventKind::Configure(configure) = &event.kind {
+            test.engine.check(configure)?;
+        }
         observer.event(&event);
         test.engine.on_event(&event, &mut test.out);
-        if let Some(Output::ConfigRefused { message }) = test.out.first() {
-            return Err(ConfigError::new("configuration", None, "strategies", message.clone()));
-        }
         test.out.drain(..).for_each(|output| observer.output(&output));
         Ok(test)
     }

@@ -2,6 +2,8 @@
 //!
 //! Invariant: no silent default; a field that is missing or unknown refuses the start.
 
+mod check;
+
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -167,9 +169,8 @@ impl EngineConfig {
             Ok(config) => config,
             Err(e) => return refuse(Some(e.line()), "json", e.to_string()),
         };
-        if config.instruments.is_empty() || config.instruments.len() > usize::from(u16::MAX) {
-            let message = format!("{} given, 1 to 65535 are allowed", config.instruments.len());
-            return refuse(None, "instruments", message);
+        if let Some((field, message)) = check::flaw(&config) {
+            return refuse(None, &field, message);
         }
         if config.grid_secs == 0 || !config.grid_secs.is_multiple_of(15) {
             let message = format!("{} given, a multiple of 15 is allowed", config.grid_secs);

@@ -13,7 +13,8 @@ mod setup;
 use std::collections::BTreeMap;
 
 use crate::config::EngineConfig;
-use crate::event::{Event, EventKind, FundingSettled, Trade};
+use crate::error::ConfigError;
+use crate::event::{Configure, Event, EventKind, FundingSettled, Trade};
 use crate::instrument::InstrumentId;
 use crate::ledger::Ledger;
 use crate::market::{InputName, MarketState};
@@ -92,6 +93,15 @@ impl Engine {
     #[must_use]
     pub const fn new(registry: Registry) -> Self {
         Self { registry, core: None }
+    }
+
+    /// Whether a configuration would be accepted; says in full why not, which the output of a
+    /// refusal only tells as text.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with the file, line and field.
+    pub fn check(&self, configure: &Configure) -> Result<(), ConfigError> {
+        setup::prepare(&self.registry, configure).map(drop)
     }
 
     /// Takes one event and adds what follows from it to `out`.

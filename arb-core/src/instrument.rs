@@ -9,6 +9,11 @@ use serde::{Deserialize, Serialize};
 use crate::num::{Money, Price, Qty, decimal_text};
 use crate::time::Timestamp;
 
+/// Leverage of the highest tier of any venue that is known.
+pub(crate) const MAX_LEVERAGE: u16 = 150;
+/// A rounded `cum` may be off by so much.
+const CUM_TOLERANCE: Decimal = Decimal::ONE;
+
 /// Index of an instrument inside one process.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
@@ -162,6 +167,60 @@ impl Instrument {
     pub fn maintenance_margin(&self, notional: Money) -> Money {
         self.bracket(notional).map_or(Money::ZERO, |b| notional.times(b.maint_margin_ratio) - b.cum)
     }
+}
+
+/// What is wrong with a symbol, and what is allowed; none when nothing is.
+///
+/// Venues list symbols of other scripts too, so every letter outside ASCII may stand in one.
+#[must_use]
+pub fn symbol_flaw(symbol: &str) -> Option<&'static str> {
+    let fits = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    match symbol {
+        "" => Some("is empty; a symbol such as BTCUSDT is needed"),
+        _ if symbol.len() > 40 => Some("is too long; 40 bytes are allowed"),
+        _ if !symbol.chars().all(fits) => {
+            Some("is no symbol; letters, digits, _ and - are allowed")
+        }
+        _ if symbol.contains(|c: char| c.is_ascii_lowercase()) => {
+            Some("has small letters; symbols are in capitals, such as BTCUSDT")
+        }
+        _ => None,
+    }
+}
+
+/// The first tier that the venue's formula cannot mean: its field, and what is allowed. Tiers are
+/// lowest first and counted from 1.
+#[must_use]
+pub fn brackets_flaw(brackets: &[LeverageBracket]) -> Option<(String, String)> {
+    let told = |field, message| Some((field, message));
+    let mut below = (Decimal::ZERO, Decimal::ZERO, Decimal::ZERO);
+    for (tier, bracket) in (1..).zip(brackets) {
+        let of = |field: &str| format!("brackets[{tier}].{field}");
+        let (cap, ratio) = (bracket.notional_cap.to_decimal(), bracket.maint_margin_ratio);
+        let (floor, ratio_below, cum_below) = below;
+        if cap <= floor {
+            return told(of("notional_cap"), format!("{cap} given, more than {floor} is allowed"));
+        }
+        if bracket.max_leverage == 0 || bracket.max_leverage > MAX_LEVERAGE {
+            let given = bracket.max_leverage;
+            let message = format!("{given} given, 1 to {MAX_LEVERAGE} is allowed");
+            return told(of("max_leverage"), message);
+        }
+        if ratio <= ratio_below || ratio >= Decimal::ONE {
+            let message =
+                format!("{ratio} given, a fraction above {ratio_below} and below 1 is allowed");
+            return told(of("maint_margin_ratio"), message);
+        }
+        let continuous = cum_below + floor * (ratio - ratio_below);
+        let cum = bracket.cum.to_decimal();
+        if (cum - continuous).abs() > CUM_TOLERANCE {
+            let continuous = continuous.normalize();
+            let message = format!("{cum} given, {continuous} makes the tiers continuous");
+            return told(of("cum"), message);
+        }
+        below = (cap, ratio, cum);
+    }
+    None
 }
 
 /// A cautious table for instruments whose own is not known: 1 % to 50 k, then 2.5, 5, 10, 25 %.

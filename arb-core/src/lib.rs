@@ -37,7 +37,8 @@ pub use crate::event::{
 };
 pub use crate::indicator::{BAR, Indicators, QtySum};
 pub use crate::instrument::{
-    Instrument, InstrumentId, LeverageBracket, Market, TradingStatus, default_brackets,
+    Instrument, InstrumentId, LeverageBracket, Market, TradingStatus, brackets_flaw,
+    default_brackets, symbol_flaw,
 };
 pub use crate::ledger::{Booked, Ledger, Position, Totals};
 pub use crate::market::{InputAges, InputName, Inputs, Liquidations, MarketState};

@@ -51,6 +51,12 @@ pub trait Strategy: Send + fmt::Debug {
         Interest::Grid
     }
 
+    /// Whether it looks at an instrument of this symbol; hosts warn when it looks at none.
+    fn watches(&self, symbol: &str) -> bool {
+        let _ = symbol;
+        true
+    }
+
     /// Looks at one event and adds what it wants to `out`.
     fn on_event(&mut self, cx: &Context<'_>, event: &Event, out: &mut Vec<Intent>);
 }

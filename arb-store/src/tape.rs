@@ -12,6 +12,9 @@
 //! | funding | `funding_time`/`calc_time`, `funding_rate`/`last_funding_rate`; optional `symbol`, `funding_interval_hours`, `mark_price` |
 //! | metrics | the 8 columns of the archive; fields may be empty, rows missing or unsorted |
 //! | klines | the 12 columns of the archive |
+//! | marks | `time`/`E`, `mark_price`/`p`; optional index price, running funding rate, next settlement; or the klines of the archive |
+//! | liquidations | `time`, `side` of the order, a price and a quantity |
+//! | `.arbt` | all of these in one file, see [`TapeWriter`] |
 //! | hourly pairs | a header with `open_time_utc` and `open_`, `close_`, `volume_` of `perp` and `spot`; optional `mark_price`, `funding_rate_raw` |
 //!
 //! Without a header the columns are those of the archive: trades are told apart by the number of
@@ -26,11 +29,15 @@
 //! order of their names), told apart by their first bytes. Lines end in `\n` or `\r\n`; a byte
 //! order mark and blank lines at the end are skipped.
 
+mod ahead;
+mod arbt;
 mod bytes;
 mod error;
+mod feeds;
 mod fields;
 mod flow;
 mod inputs;
+mod kinds;
 mod klines;
 mod lines;
 mod pair_bars;
@@ -49,16 +56,26 @@ use std::sync::atomic::Ordering;
 use arb_core::time::DAY;
 use arb_core::{Event, Hole, InstrumentId, Timestamp};
 
+pub use self::ahead::ReadAhead;
+use self::arbt::ArbtFile;
+pub use self::arbt::{
+    FundingRow, Imported, Liquidated, LiquidationRow, MarkRow, MetricsRow, PremiumRow, Table,
+    TableInfo, TapeHeader, TapeInfo, TapeWriter, fuzz_arbt, import, read_info, symbol_of, verify,
+    verify_bytes,
+};
 use self::bytes::{Consumed, Origin, Packed};
-pub use self::error::{Place, TapeError};
+pub use self::error::{Place, TapeError, TapePart};
+use self::feeds::Feed;
 use self::flow::Flow;
+pub use self::kinds::kind_of;
 pub use self::klines::{Kline, read_klines};
 pub use self::pair_bars::{HourBar, PairBar, PairSource, PairTape, read_pair_bars};
 pub use self::steps::infer_steps;
+pub use self::trades::Counts;
 use self::trades::{Owner, TradeRow};
 
-/// Events a batch holds at most, but for an announcement or two at its end.
-const BATCH: usize = 2_048;
+/// Events a batch holds at most, but for an announcement or two: they stay in the first caches.
+const BATCH: usize = 512;
 /// How long before the period an input is still of use: the window of settled rates.
 const INPUT_MEMORY: i64 = 30 * DAY;
 
@@ -73,9 +90,13 @@ pub enum SourceKind {
     Metrics,
     /// Klines of the premium index, from which the running funding rate is estimated.
     PremiumKlines,
+    /// Mark prices, or klines of them.
+    Marks,
+    /// Liquidations.
+    Liquidations,
 }
 
-/// A file of a tape.
+/// A file of a tape: of a kind, or an `.arbt` tape, whose tables are all used whatever the kind.
 #[derive(Clone, Debug)]
 pub struct Source {
     /// Whose data it is.
@@ -149,6 +170,7 @@ type Key = (Timestamp, u8, InstrumentId, u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Turn {
     Inputs,
+    Feed(usize),
     Flow(usize),
 }
 
@@ -176,6 +198,8 @@ pub struct Tape {
     flows: Vec<Flow>,
     /// Every input, in order.
     inputs: std::iter::Peekable<std::vec::IntoIter<Event>>,
+    /// Marks and liquidations, which may be as many as trades.
+    feeds: Vec<Box<dyn Feed>>,
     turns: BinaryHeap<Reverse<(Key, Turn)>>,
     stats: TapeStats,
     consumed: Consumed,
@@ -222,14 +246,19 @@ impl Tape {
         for (source, origin) in sources {
             let packed = Packed { name: source.path.to_string_lossy().into(), origin };
             total_bytes = total_bytes.saturating_add(packed.size()?);
-            files.entry(source.instrument).or_default().add(source, packed);
+            let files = files.entry(source.instrument).or_default();
+            match packed.tape(&consumed)? {
+                Some(tape) => files.add_tape(source, tape)?,
+                None => files.add(source, packed),
+            }
         }
-        let mut inputs = Vec::new();
-        let mut flows = Vec::new();
+        let (mut inputs, mut feeds, mut flows) = (Vec::new(), Vec::new(), Vec::new());
         for (instrument, files) in files {
             let owner = Owner { instrument, symbol: Some(Arc::clone(&files.symbol)) };
             files.inputs(&owner, &consumed, &mut stats, &mut inputs)?;
-            flows.push(Flow::open(owner, &files.trades, options, &consumed, &mut stats)?);
+            feeds.append(&mut files.feeds(&owner, options, &consumed, &mut stats)?);
+            let trades = (files.trades.as_slice(), files.tapes.as_slice());
+            flows.push(Flow::open(owner, trades, options, &consumed, &mut stats)?);
         }
         inputs.retain(|event| {
             options.from.is_none_or(|from| event.at >= from.plus(-INPUT_MEMORY))
@@ -238,8 +267,10 @@ impl Tape {
         inputs.sort_by_key(Event::order_key);
         let inputs = inputs.into_iter().peekable();
         let turns = BinaryHeap::new();
-        let mut tape = Self { flows, inputs, turns, stats, consumed, total_bytes };
-        for turn in (0..tape.flows.len()).map(Turn::Flow).chain([Turn::Inputs]) {
+        let mut tape = Self { flows, inputs, feeds, turns, stats, consumed, total_bytes };
+        let flows = (0..tape.flows.len()).map(Turn::Flow);
+        let feeds = (0..tape.feeds.len()).map(Turn::Feed);
+        for turn in flows.chain(feeds).chain([Turn::Inputs]) {
             tape.queue(turn);
         }
         tape.stats.bytes_read = tape.consumed.load(Ordering::Relaxed);
@@ -271,10 +302,20 @@ impl Tape {
             match turn {
                 Turn::Inputs => {
                     let is_due = |event: &Event| others.is_none_or(|key| event.order_key() < key);
+                    out.extend(self.inputs.next());
                     while out.len() < full
                         && let Some(event) = self.inputs.next_if(is_due)
                     {
                         out.push(event);
+                    }
+                }
+                Turn::Feed(index) => {
+                    let Some(feed) = self.feeds.get_mut(index) else { continue };
+                    let is_due = |event: &Event| others.is_none_or(|key| event.order_key() < key);
+                    // The one that was popped is due, even where another has the same key.
+                    out.extend(feed.pop()?);
+                    while out.len() < full && feed.head().is_some_and(is_due) {
+                        out.extend(feed.pop()?);
                     }
                 }
                 Turn::Flow(index) => {
@@ -292,6 +333,9 @@ impl Tape {
     fn queue(&mut self, turn: Turn) {
         let key = match turn {
             Turn::Inputs => self.inputs.peek().map(Event::order_key),
+            Turn::Feed(index) => {
+                self.feeds.get(index).and_then(|feed| feed.head()).map(Event::order_key)
+            }
             Turn::Flow(index) => {
                 self.flows.get(index).and_then(Flow::head).map(|event| event.order_key())
             }
@@ -325,10 +369,13 @@ fn limit(flow: &Flow, others: Option<Key>) -> Timestamp {
 #[derive(Debug, Default)]
 struct Files {
     symbol: Arc<str>,
+    tapes: Vec<Arc<ArbtFile>>,
     trades: Vec<Packed>,
     funding: Vec<Packed>,
     metrics: Vec<Packed>,
     premium: Vec<Packed>,
+    marks: Vec<Packed>,
+    liquidations: Vec<Packed>,
 }
 
 impl Files {
@@ -339,7 +386,22 @@ impl Files {
             SourceKind::Funding => self.funding.push(file),
             SourceKind::Metrics => self.metrics.push(file),
             SourceKind::PremiumKlines => self.premium.push(file),
+            SourceKind::Marks => self.marks.push(file),
+            SourceKind::Liquidations => self.liquidations.push(file),
         }
+    }
+
+    fn add_tape(&mut self, source: &Source, tape: Arc<ArbtFile>) -> Result<(), TapeError> {
+        if tape.header.symbol != source.symbol {
+            return Err(TapeError::Symbol {
+                file: Arc::clone(tape.name()),
+                found: tape.header.symbol.clone(),
+                wanted: source.symbol.clone(),
+            });
+        }
+        self.symbol = source.symbol.as_str().into();
+        self.tapes.push(tape);
+        Ok(())
     }
 
     fn inputs(
@@ -349,12 +411,32 @@ impl Files {
         stats: &mut TapeStats,
         out: &mut Vec<Event>,
     ) -> Result<(), TapeError> {
-        let duplicates = &mut stats.duplicates;
-        let funding = inputs::read_funding(owner, &self.funding, consumed, duplicates)?;
+        let (tapes, duplicates) = (&self.tapes, &mut stats.duplicates);
+        let funding = inputs::read_funding(owner, &self.funding, tapes, consumed, duplicates)?;
         inputs::funding_events(owner.instrument, &funding, out);
-        inputs::metrics_events(owner, &self.metrics, consumed, duplicates, out)?;
-        out.extend(premium::events(owner, &self.premium, &funding, consumed, duplicates)?);
+        let metrics = inputs::read_metrics(owner, &self.metrics, tapes, consumed, duplicates)?;
+        inputs::metrics_events(owner.instrument, &metrics, out);
+        let premium = premium::read(&self.premium, tapes, consumed, duplicates)?;
+        premium::events(owner.instrument, &premium, &funding, out);
         Ok(())
+    }
+
+    fn feeds(
+        &self,
+        owner: &Owner,
+        options: TapeOptions,
+        consumed: &Consumed,
+        stats: &mut TapeStats,
+    ) -> Result<Vec<Box<dyn Feed>>, TapeError> {
+        let duplicates = &mut stats.duplicates;
+        let marks = feeds::read_marks(owner, &self.marks, consumed, duplicates)?;
+        let rows = (self.marks.first(), marks);
+        let mut all = feeds::open(owner.instrument, options, rows, &self.tapes, consumed)?;
+        let liquidations =
+            feeds::read_liquidations(owner, &self.liquidations, consumed, duplicates)?;
+        let rows = (self.liquidations.first(), liquidations);
+        all.append(&mut feeds::open(owner.instrument, options, rows, &self.tapes, consumed)?);
+        Ok(all)
     }
 }
 
@@ -362,8 +444,14 @@ impl Files {
 ///
 /// Never panics.
 pub fn fuzz_csv(bytes: &[u8]) {
-    let kinds =
-        [SourceKind::Trades, SourceKind::Funding, SourceKind::Metrics, SourceKind::PremiumKlines];
+    let kinds = [
+        SourceKind::Trades,
+        SourceKind::Funding,
+        SourceKind::Metrics,
+        SourceKind::PremiumKlines,
+        SourceKind::Marks,
+        SourceKind::Liquidations,
+    ];
     for kind in kinds {
         let (instrument, symbol) = (InstrumentId(0), "BTCUSDT".to_owned());
         let source = Source { instrument, symbol, kind, path: "fuzz".into() };

@@ -8,6 +8,7 @@ use arb_core::{ENGINE_VERSION, Engine, EngineConfig, InputName, RuleOff, TradeNo
 use askama::Template;
 
 use super::collect::BacktestCollector;
+use super::configuration::Configuration;
 use super::data::{Data, HOLES, TRADES};
 use super::figures::{Card, GroupTable, cards, r_note, table};
 use super::groups::{distribution, groups};
@@ -47,23 +48,16 @@ struct RiskRow {
     what: String,
 }
 
-struct StrategyFile {
-    file: String,
-    text: String,
-}
-
 #[derive(Template)]
 #[template(path = "backtest.html", escape = "html")]
 struct BacktestPage {
     page: Page,
     symbols: Vec<String>,
-    strategies: String,
     period: String,
     span: String,
     trades_read: String,
     engine_version: &'static str,
-    config_hash: String,
-    short_hash: String,
+    configuration: Configuration,
     cards: Vec<Card>,
     warnings: Vec<String>,
     inputs: Vec<InputRow>,
@@ -81,8 +75,6 @@ struct BacktestPage {
     holes_note: String,
     has_holes: bool,
     risk_notes: Vec<RiskRow>,
-    config_text: String,
-    strategy_files: Vec<StrategyFile>,
 }
 
 impl BacktestReport {
@@ -106,19 +98,16 @@ impl BacktestReport {
             seen.trades.values().filter(|trade| !trade.status.is_open()).collect();
         let bins = distribution(&closed);
         let data = script_json(&Data::new(seen, &bins))?;
-        let strategies = self.strategies();
-        let title = format!("{} · {strategies} · back-test", symbols.join(", "));
+        let configuration = Configuration::new(seen.config.as_ref())?;
+        let title = format!("{} · {} · back-test", symbols.join(", "), configuration.names);
         let script = include_str!("../../templates/backtest.js");
-        let hash = seen.config.as_ref().map_or("", |(_, configure)| configure.hash.as_str());
         Ok(BacktestPage {
             page: Page { title, data, script },
-            strategies,
             period: self.period(),
             span: seen.first.map_or(String::new(), |first| show::span(seen.last.since(first))),
             trades_read: show::grouped(seen.trades_read),
             engine_version: ENGINE_VERSION,
-            config_hash: hash.to_owned(),
-            short_hash: hash.get(..12).unwrap_or(hash).to_owned(),
+            configuration,
             cards: cards(seen, &closed),
             warnings: self.warnings(),
             inputs: self.inputs(),
@@ -136,8 +125,6 @@ impl BacktestReport {
             holes_note: self.holes_note(),
             has_holes: !seen.holes.is_empty(),
             risk_notes: self.risk_notes(),
-            config_text: self.config_text()?,
-            strategy_files: self.strategy_files(),
             symbols,
         })
     }
@@ -149,20 +136,6 @@ impl BacktestReport {
     fn symbols(&self) -> Vec<String> {
         let instruments = self.config().map_or(&[][..], |config| &config.instruments);
         instruments.iter().map(|instrument| instrument.spec.symbol.clone()).collect()
-    }
-
-    /// Names of the strategies, from their own texts.
-    fn strategies(&self) -> String {
-        #[derive(serde::Deserialize)]
-        struct Named {
-            name: String,
-        }
-        let texts = self.config().map_or(&[][..], |config| &config.strategies);
-        let name = |text: &arb_core::StrategyText| {
-            serde_json::from_str::<Named>(&text.text).map_or(text.file.clone(), |named| named.name)
-        };
-        let names: Vec<String> = texts.iter().map(name).collect();
-        if names.is_empty() { "no strategy".to_owned() } else { names.join(", ") }
     }
 
     fn masked(&self) -> &[InputName] {
@@ -306,24 +279,5 @@ impl BacktestReport {
             }),
         };
         self.seen.risk_notes.iter().take(RISK_NOTES).map(row).collect()
-    }
-
-    /// The configuration to be read; strategies' texts stand apart, as their authors wrote them.
-    fn config_text(&self) -> io::Result<String> {
-        let Some(config) = self.config() else { return Ok(String::new()) };
-        let mut config = config.clone();
-        for strategy in &mut config.strategies {
-            "… below, to the letter".clone_into(&mut strategy.text);
-        }
-        Ok(serde_json::to_string_pretty(&config)?)
-    }
-
-    fn strategy_files(&self) -> Vec<StrategyFile> {
-        let texts = self.config().map_or(&[][..], |config| &config.strategies);
-        let file = |text: &arb_core::StrategyText| StrategyFile {
-            file: text.file.clone(),
-            text: text.text.clone(),
-        };
-        texts.iter().map(file).collect()
     }
 }

@@ -74,7 +74,7 @@ impl Candles {
 
 /// A line in buckets: of each the extreme that came first, then the other.
 #[derive(Debug, Serialize)]
-struct Line {
+pub(super) struct Line {
     start_ms: i64,
     step_ms: i64,
     first: Vec<Option<f64>>,
@@ -82,7 +82,7 @@ struct Line {
 }
 
 impl Line {
-    fn new(buckets: &Buckets<Extremes>) -> Self {
+    pub(super) fn new(buckets: &Buckets<Extremes>) -> Self {
         let pairs = buckets.items().iter().map(|bucket| bucket.map(Extremes::in_order));
         let (first, second) = pairs
             .map(|pair| (pair.map(|pair| short(pair.0)), pair.map(|pair| short(pair.1))))
@@ -97,7 +97,7 @@ impl Line {
 }
 
 /// Seven significant digits, which is more than a screen can show.
-fn short(value: f64) -> f64 {
+pub(super) fn short(value: f64) -> f64 {
     format!("{value:.6e}").parse().unwrap_or(value)
 }
 

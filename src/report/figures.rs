@@ -99,7 +99,7 @@ pub(super) fn r_note(closed: &[&TradeNote]) -> Option<String> {
 }
 
 /// The class of a figure whose sign matters.
-fn tone(value: f64) -> &'static str {
+pub(super) fn tone(value: f64) -> &'static str {
     if value > 0.0 {
         "gain"
     } else if value < 0.0 {

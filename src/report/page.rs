@@ -9,28 +9,28 @@ use serde::Serialize;
 
 /// Shared by all pages; a template that extends `base.html` has it as its field `page`.
 #[derive(Debug)]
-pub(super) struct Page {
+pub(crate) struct Page {
     /// Of the document.
-    pub(super) title: String,
+    pub(crate) title: String,
     /// JSON for the scripts.
-    pub(super) data: String,
+    pub(crate) data: String,
     /// The page's own script, after the shared one.
-    pub(super) script: &'static str,
+    pub(crate) script: &'static str,
 }
 
 impl Page {
     /// Styles of all reports.
-    pub(super) const fn css(&self) -> &'static str {
+    pub(crate) const fn css(&self) -> &'static str {
         include_str!("../../templates/base.css")
     }
 
     /// Theme, charts and tables of all reports.
-    pub(super) const fn shared_script(&self) -> &'static str {
+    pub(crate) const fn shared_script(&self) -> &'static str {
         include_str!("../../templates/base.js")
     }
 
     /// The charting library.
-    pub(super) fn plotly(&self) -> &'static str {
+    pub(crate) fn plotly(&self) -> &'static str {
         super::plotly_js()
     }
 }
@@ -42,7 +42,7 @@ impl Page {
 ///
 /// # Errors
 /// When `value` has no JSON form.
-pub(super) fn script_json(value: &impl Serialize) -> io::Result<String> {
+pub(crate) fn script_json(value: &impl Serialize) -> io::Result<String> {
     let text = serde_json::to_string(value)?;
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {

@@ -5,10 +5,10 @@
 use arb_core::{Money, Timestamp};
 
 /// What stands for a figure that is not defined.
-pub(super) const NONE: &str = "–";
+pub(crate) const NONE: &str = "–";
 
 /// `3,000,000`.
-pub(super) fn grouped(number: impl std::fmt::Display) -> String {
+pub(crate) fn grouped(number: impl std::fmt::Display) -> String {
     let text = number.to_string();
     let (sign, digits) = match text.strip_prefix('-') {
         Some(rest) => ("−", rest),
@@ -30,40 +30,40 @@ pub(super) fn grouped(number: impl std::fmt::Display) -> String {
 }
 
 /// `10,845.88`, half away from zero.
-pub(super) fn money(amount: Money) -> String {
+pub(crate) fn money(amount: Money) -> String {
     let rounded = amount.to_decimal().round_dp(2);
     grouped(format_args!("{rounded:.2}")).replace("−0.00", "0.00")
 }
 
 /// An amount whose sign matters: `+845.89`.
-pub(super) fn signed_money(amount: Money) -> String {
+pub(crate) fn signed_money(amount: Money) -> String {
     let sign = if amount > Money::ZERO { "+" } else { "" };
     format!("{sign}{}", money(amount))
 }
 
 /// A ratio with two decimals.
-pub(super) fn plain(value: Option<f64>) -> String {
+pub(crate) fn plain(value: Option<f64>) -> String {
     value.map_or(NONE.to_owned(), |value| format!("{value:.2}").replace('-', "−"))
 }
 
 /// A figure whose sign matters: `+6.33`, `−1.20`.
-pub(super) fn signed(value: Option<f64>) -> String {
+pub(crate) fn signed(value: Option<f64>) -> String {
     value.map_or(NONE.to_owned(), |value| format!("{value:+.2}").replace('-', "−"))
 }
 
 /// A fraction as percent.
-pub(super) fn percent(ratio: Option<f64>) -> String {
+pub(crate) fn percent(ratio: Option<f64>) -> String {
     ratio.map_or(NONE.to_owned(), |ratio| format!("{:.1} %", ratio * 100.0))
 }
 
 /// `2024-06-01 04:01:45`, UTC.
-pub(super) fn instant(at: Timestamp) -> String {
+pub(crate) fn instant(at: Timestamp) -> String {
     let text = at.to_string();
     text.get(..19).map_or(text.clone(), |civil| civil.replace('T', " "))
 }
 
 /// `30 h`, `12 min 5 s`: the two largest units.
-pub(super) fn span(nanos: i64) -> String {
+pub(crate) fn span(nanos: i64) -> String {
     let secs = nanos / 1_000_000_000;
     let units = [(86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")];
     let mut rest = secs;

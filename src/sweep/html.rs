@@ -11,14 +11,16 @@ use serde_json::Value;
 
 use super::plan::{Span, told};
 use super::{FoldResult, HoldOut, Ranked, Shown, SweepReport};
-use crate::report::plotly_js;
+use crate::report::page::{Page, script_json};
+use crate::report::show;
 
 /// Rows of the ranked table; the charts and the JSON result have all variants.
 const ROWS: usize = 200;
 
 #[derive(Template)]
-#[template(path = "sweep.html")]
-struct Page<'a> {
+#[template(path = "sweep.html", escape = "html")]
+struct SweepPage<'a> {
+    page: Page,
     report: &'a SweepReport,
     symbols: String,
     tone: &'static str,
@@ -28,9 +30,6 @@ struct Page<'a> {
     folds: Vec<FoldRow>,
     out_of_sample: Cells,
     facts: Vec<(&'static str, String)>,
-    /// The report as JSON that cannot end its script element.
-    data: String,
-    plotly: &'static str,
 }
 
 /// One figure of the head.
@@ -97,7 +96,7 @@ impl From<&Shown> for Cells {
 }
 
 fn text(value: Option<f64>, form: impl Fn(f64) -> String) -> String {
-    value.map_or_else(|| "–".to_owned(), form)
+    value.map_or_else(|| show::NONE.to_owned(), |value| form(value).replace('-', "−"))
 }
 
 fn percent(ratio: f64) -> String {
@@ -174,7 +173,7 @@ fn cards(report: &SweepReport) -> Vec<Card> {
         ),
         card(
             "Out of sample",
-            format!("{:+.2} R", out.total_r),
+            text(Some(out.total_r), |r| format!("{r:+.2} R")),
             format!(
                 "{} trades of all folds; probability of a Sharpe ratio above 0: {}",
                 out.trades,
@@ -188,9 +187,10 @@ fn cards(report: &SweepReport) -> Vec<Card> {
 fn hold_out_card(hold_out: &HoldOut) -> Card {
     let (value, note) = match (&hold_out.span, &hold_out.result) {
         (None, _) => ("none".to_owned(), "no part of the period was kept back".to_owned()),
-        (Some(_), Some(result)) => {
-            (format!("{:+.2} R", result.total_r), format!("{} trades", result.trades))
-        }
+        (Some(_), Some(result)) => (
+            text(Some(result.total_r), |r| format!("{r:+.2} R")),
+            format!("{} trades", result.trades),
+        ),
         (Some(_), None) if hold_out.touches == 0 => {
             ("untouched".to_owned(), "no variant has seen it".to_owned())
         }
@@ -218,7 +218,10 @@ fn facts(report: &SweepReport) -> Vec<(&'static str, String)> {
         ("Hold-out", report.hold_out.span.as_ref().map_or("none".to_owned(), period)),
         ("Purge and embargo", format!("{} and {}", plan.purge, plan.embargo)),
         ("Warm-up before each span", format!("{}, where there are trades", plan.warm_up)),
-        ("Trades read", format!("{}, {} holes", report.data.trades, report.data.holes)),
+        (
+            "Trades read",
+            format!("{}, {} holes", show::grouped(report.data.trades), report.data.holes),
+        ),
         (
             "Hourly returns of the best",
             best.map_or("–".to_owned(), |best| {
@@ -243,11 +246,15 @@ fn facts(report: &SweepReport) -> Vec<(&'static str, String)> {
 /// # Errors
 /// The report has no JSON form, which no report of this crate lacks.
 pub fn html(report: &SweepReport) -> Result<String, askama::Error> {
-    let data = serde_json::to_string(report).map_err(askama::Error::custom)?;
+    let data = script_json(report).map_err(askama::Error::custom)?;
     let found = report.verdict.found;
-    Page {
+    let symbols = report.symbols.join(", ");
+    let title = format!("Parameter sweep {symbols}: {}", report.verdict.title);
+    let script = include_str!("../../templates/sweep.js");
+    SweepPage {
+        page: Page { title, data, script },
         report,
-        symbols: report.symbols.join(", "),
+        symbols,
         tone: if found { "found" } else { "nothing" },
         cards: cards(report),
         rows: report.ranking.iter().take(ROWS).map(row).collect(),
@@ -255,9 +262,6 @@ pub fn html(report: &SweepReport) -> Result<String, askama::Error> {
         folds: report.folds.iter().map(|fold| fold_row(fold, &report.paths)).collect(),
         out_of_sample: Cells::from(&report.out_of_sample),
         facts: facts(report),
-        // Inside a script element only a `<` can end it.
-        data: data.replace('<', "\\u003c"),
-        plotly: plotly_js(),
     }
     .render()
 }

@@ -10,7 +10,7 @@ const desktop = { viewport: { width: 1440, height: 1000 } };
 const phone = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
 
 // A page that fails the check with the first thing it complains about or asks for.
-async function opened(browser, name, options) {
+async function opened(browser, name, options, chart = "market") {
   const context = await browser.newContext({ timezoneId: "Asia/Tokyo", ...options });
   const page = await context.newPage();
   const complaints = [];
@@ -20,7 +20,7 @@ async function opened(browser, name, options) {
   const address = `file://${path.join(work, name)}`;
   page.on("request", (request) => { if (request.url() !== address && !/^(data|blob):/.test(request.url())) complaints.push(`request: ${request.url()}`); });
   await page.goto(address);
-  await page.waitForSelector("#market .main-svg");
+  await page.waitForSelector(`#${chart} .main-svg`);
   return { page, done: async () => { assert.deepEqual(complaints, []); await context.close(); } };
 }
 
@@ -191,9 +191,73 @@ const checks = {
   async "a hostile name is only text"(browser) {
     const { page, done } = await opened(browser, "hostile.html", { ...desktop, colorScheme: "light" });
     assert.equal(await page.locator("img").count(), 0);
-    assert.ok((await page.locator("h1").textContent()).includes("</script><img src=x onerror=alert(1)>"));
-    assert.ok((await page.locator("#market").textContent()).includes("onerror=alert(1)>"), "and on the chart");
+    assert.ok((await page.locator("main").textContent()).includes("<img src=x onerror=alert(1)>"));
     await done();
+  },
+
+  async "the carry is zoomed, hovered, and its pairs are shown on the chart"(browser) {
+    const { page, done } = await opened(browser, "carry.html", { ...desktop, colorScheme: "light" });
+    const whole = await range(page);
+    const box = await plotArea(page);
+    await page.mouse.move(box.x + box.width * 0.5, box.y + 300);
+    await page.waitForSelector("#market .hoverlayer .legend");
+    const told = (await page.locator("#market .hoverlayer").textContent()).replaceAll("\u00a0", " ");
+    for (const part of ["equity", "funding", "fees", "basis", "held", "% a year", "bps"]) assert.ok(told.includes(part), `${part}: ${told}`);
+    await shot(page, "carry-hover");
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.75, box.y + 300, { steps: 6 });
+    await page.mouse.up();
+    await settled(page, (length) => length < (whole[1] - whole[0]) * 0.3);
+    await page.getByRole("button", { name: "Whole period" }).click();
+    assert.deepEqual(await range(page), whole);
+    await page.locator("#market-choice").selectOption({ label: "ZUSDT" });
+    assert.ok((await page.locator("#market .annotation").allTextContents()).every((text) => !text.includes("Basis, bps")), "no basis without prices");
+    await page.locator("#pair-list").getByRole("button", { name: "chart" }).first().click();
+    const near = await range(page);
+    assert.ok(near[1] - near[0] < whole[1] - whole[0]);
+    for (let times = 0; times < 5; times++) await page.getByRole("button", { name: "Zoom in" }).click();
+    const gaps = await page.evaluate(() => document.getElementById("market").data.filter((trace) => trace.mode === "lines" && !trace.connectgaps).length);
+    assert.equal(gaps, 0, "hours are joined however near");
+    await shot(page, "carry-near");
+    const figures = (await page.locator(".card .figure").allTextContents()).slice(0, 4).map((text) => Number(text.replace("−", "-").replaceAll(/[+,]/g, "")));
+    assert.ok(Math.abs(figures[0] - figures[1] - figures[2] - figures[3]) < 0.02, `${figures}`);
+    await page.getByRole("button", { name: "Switch to dark colours" }).click();
+    await shot(page, "carry-dark", { fullPage: true });
+    await done();
+  },
+
+  async "the sweep's heat map follows its choices"(browser) {
+    const { page, done } = await opened(browser, "sweep.html", { ...desktop, colorScheme: "dark" }, "heat");
+    const choice = (at) => page.locator("#heat-controls select").nth(at);
+    const cells = () => page.evaluate(() => JSON.stringify(document.getElementById("heat").data[0].z));
+    const before = await cells();
+    await choice(1).selectOption("test");
+    const test = await cells();
+    assert.notEqual(test, before);
+    await choice(0).selectOption("trades");
+    assert.notEqual(await cells(), test);
+    const sides = () => page.evaluate(() => [document.getElementById("heat").data[0].x.length, document.getElementById("heat").data[0].y.length]);
+    const [across, up] = await sides();
+    await choice(2).selectOption("1");
+    await choice(3).selectOption("0");
+    assert.deepEqual(await sides(), [up, across]);
+    await page.evaluate(() => document.getElementById("heat").scrollIntoView({ block: "center", behavior: "instant" }));
+    await drawn(page);
+    const box = await page.locator("#heat .nsewdrag").first().boundingBox();
+    await page.mouse.move(box.x + 60, box.y + 60);
+    await page.waitForSelector("#heat .hoverlayer .hovertext");
+    await page.getByRole("button", { name: "Switch to light colours" }).click();
+    await shot(page, "sweep-light", { fullPage: true });
+    await done();
+  },
+
+  async "carry and sweep fit a phone"(browser) {
+    for (const [name, chart] of [["carry.html", "market"], ["sweep.html", "heat"]]) {
+      const { page, done } = await opened(browser, name, { ...phone, colorScheme: "light" }, chart);
+      assert.ok((await overflow(page)) <= 0, name);
+      await shot(page, `phone-${name.replace(".html", "")}`, { fullPage: true });
+      await done();
+    }
   },
 
   async "every control is reached by keyboard, and text has contrast"(browser) {

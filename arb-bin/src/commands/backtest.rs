@@ -208,7 +208,13 @@ fn config(args: &Args, files: &Files) -> Result<EngineConfig> {
     config.record = if args.all_decisions { Record::All } else { Record::Tiered };
     for strategy in &args.strategy {
         let (file, text) = strategies::text_of(strategy)?;
-        Registry::builtin().build(&file, &text)?;
+        let built = Registry::builtin().build(&file, &text)?;
+        if !files.symbols.iter().any(|symbol| built.watches(symbol)) {
+            let symbols = files.symbols.join(", ");
+            output::note(format_args!(
+                "warning: {strategy}: symbols: {symbols} is not among them, so it never acts"
+            ));
+        }
         config = config.with_strategy(&file, &text)?;
     }
     Ok(config)
@@ -222,7 +228,7 @@ fn backtest(
 ) -> Result<Outcome> {
     let strategies = config.strategies.len();
     let mut test = Backtest::new(config, Registry::builtin(), watch)?;
-    let tape = files.read(args.run.options(), |event| {
+    let stats = files.read(args.run.options(), |event| {
         test.on_event(event, watch);
         Ok(())
     })?;
@@ -238,7 +244,7 @@ fn backtest(
         last: watch.last,
         recorder: std::mem::take(&mut watch.recorder),
         decisions: std::mem::take(&mut watch.decisions),
-        stats: tape.stats().clone(),
+        stats,
         trades_read: test.trades_read(),
         inputs_present: test.engine().inputs_present(),
         rules_off: test.engine().rules_off(),

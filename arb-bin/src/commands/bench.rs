@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use arb::generator::{CSV_HEADER, GeneratorConfig, TapeGenerator, csv_line};
-use arb::tape::{Source, SourceKind, Tape, TapeOptions};
+use arb::tape::{Source, SourceKind, Tape, TapeHeader, TapeOptions, TapeWriter};
 use arb::{
     Backtest, EngineConfig, Event, Instrument, InstrumentConfig, InstrumentId, Recorder, Registry,
     Trade,
@@ -40,21 +40,19 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let tape: Vec<Trade> = TapeGenerator::new(GeneratorConfig::btcusdt(1)).take(count).collect();
     let mut csv = CSV_HEADER.as_bytes().to_vec();
     tape.iter().for_each(|trade| csv_line(trade, &mut csv));
+    let mut columns = TapeWriter::new("bench.arbt", Vec::new(), TapeHeader::new("BTCUSDT"))?;
+    tape.iter().try_for_each(|trade| columns.trade(trade))?;
+    let (columns, _) = columns.finish()?;
     let plain = config()?;
     let text = Registry::builtin_text("v52_8signals").unwrap_or_default();
     let scored = plain.clone().with_strategy("v52_8signals", text)?;
     let rows = [
         timed("reading CSV", args.trades, || read(&csv, |_| ()))?,
+        timed("reading a tape", args.trades, || read(&columns, |_| ()))?,
         timed("indicators", args.trades, || fold(&plain, &tape))?,
         timed("engine with v52_8signals", args.trades, || fold(&scored, &tape))?,
-        timed("whole back-test from CSV", args.trades, || {
-            let mut seen = Recorder::default();
-            let registry = Registry::builtin();
-            let mut test = Backtest::new(scored.clone(), registry, &mut seen)?;
-            read(&csv, |event| test.on_event(event, &mut seen))?;
-            test.finish(&mut seen);
-            Ok(())
-        })?,
+        timed("whole back-test from CSV", args.trades, || backtest(&scored, &csv))?,
+        timed("whole back-test from a tape", args.trades, || backtest(&scored, &columns))?,
     ];
     if args.json {
         let result = serde_json::json!({ "trades": args.trades, "rounds": ROUNDS, "rows": rows });
@@ -65,7 +63,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     for row in rows {
         let (what, median) = (row.what, row.ns_per_trade);
         let (fastest, slowest) = (row.fastest, row.slowest);
-        writeln!(text, "  {what:<26} {median:>7.1}   ({fastest:.1} to {slowest:.1})")?;
+        writeln!(text, "  {what:<28} {median:>7.1}   ({fastest:.1} to {slowest:.1})")?;
     }
     output::stdout(text)
 }
@@ -87,18 +85,26 @@ fn timed(what: &'static str, trades: u32, mut run: impl FnMut() -> Result<()>) -
     Ok(Row { what, ns_per_trade: at(ROUNDS / 2), fastest: at(0), slowest: at(ROUNDS - 1) })
 }
 
-fn read(csv: &[u8], mut each: impl FnMut(Event)) -> Result<()> {
+fn read(bytes: &[u8], mut each: impl FnMut(Event)) -> Result<()> {
     let source = Source {
         instrument: InstrumentId(0),
         symbol: "BTCUSDT".to_owned(),
         kind: SourceKind::Trades,
-        path: "generated.csv".into(),
+        path: "generated".into(),
     };
-    let mut tape = Tape::from_bytes(&[(source, csv)], TapeOptions::default())?;
+    let mut tape = Tape::from_bytes(&[(source, bytes)], TapeOptions::default())?;
     let mut batch = Vec::new();
     while tape.next_batch(&mut batch)? > 0 {
         batch.drain(..).for_each(&mut each);
     }
+    Ok(())
+}
+
+fn backtest(config: &EngineConfig, bytes: &[u8]) -> Result<()> {
+    let mut seen = Recorder::default();
+    let mut test = Backtest::new(config.clone(), Registry::builtin(), &mut seen)?;
+    read(bytes, |event| test.on_event(event, &mut seen))?;
+    test.finish(&mut seen);
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use arb::record::JournalWriter;
+use arb::report::{CarryCollector, CarryReport};
 use arb::stats::CarrySummary;
 use arb::{
     Backtest, Decimal, EngineConfig, Event, Money, Observer, Output, Recorder, Registry, Timestamp,
@@ -60,6 +61,9 @@ pub(crate) struct Args {
     /// Write the result as JSON; - is standard output
     #[arg(long)]
     json: Option<PathBuf>,
+    /// Write a report to open in a browser, one HTML file that works offline
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
     /// Write the journal, which `arb replay` runs again
     #[arg(long)]
     journal: Option<PathBuf>,
@@ -76,6 +80,7 @@ pub(crate) struct Outcome {
     rules_off: Vec<arb::RuleOff>,
     settlements: u64,
     leverage: f64,
+    report: Option<CarryReport>,
 }
 
 impl Outcome {
@@ -89,6 +94,7 @@ impl Outcome {
 struct Watch {
     recorder: Recorder,
     journal: Option<JournalWriter<OutFile>>,
+    page: Option<CarryCollector>,
     config_hash: String,
     refused: std::collections::BTreeMap<String, u64>,
 }
@@ -97,6 +103,9 @@ impl Observer for Watch {
     fn event(&mut self, event: &Event) {
         if let Some(journal) = &mut self.journal {
             journal.event(event);
+        }
+        if let Some(page) = &mut self.page {
+            page.event(event);
         }
     }
 
@@ -115,10 +124,16 @@ impl Observer for Watch {
         if let Some(journal) = &mut self.journal {
             journal.output(output);
         }
+        if let Some(page) = &mut self.page {
+            page.output(output);
+        }
     }
 
     fn tick(&mut self, engine: &arb::Engine, at: Timestamp) {
         self.recorder.tick(engine, at);
+        if let Some(page) = &mut self.page {
+            page.tick(engine, at);
+        }
     }
 }
 
@@ -131,8 +146,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     output::check_distinct(&inputs(args), &outputs(args)?)?;
     let pairs = Pairs::read(args)?;
-    let mut json = args.json.as_deref().map(|path| OutFile::create("--json", path)).transpose()?;
-    let mut watch = Watch::default();
+    let create = |flag, path: &Option<PathBuf>| {
+        path.as_deref().map(|path| OutFile::create(flag, path)).transpose()
+    };
+    let (mut json, mut page) = (create("--json", &args.json)?, create("--out", &args.out)?);
+    let mut watch =
+        Watch { page: page.as_ref().map(|_| CarryCollector::new()), ..Watch::default() };
     if let Some(path) = &args.journal {
         watch.journal = Some(JournalWriter::new(OutFile::create("--journal", path)?)?);
     }
@@ -140,13 +159,20 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if let Some(out) = &mut json {
         out.json(&json::result(&outcome))?;
     }
+    if let (Some(out), Some(report)) = (&mut page, &outcome.report) {
+        report.write_to(out).context("--out")?;
+    }
     // Nothing takes its name before everything is written.
     if let Some(journal) = watch.journal {
         journal.finish().context("--journal")?.commit()?;
     }
+    page.map_or(Ok(()), OutFile::commit)?;
     let summary_on_stderr = json.as_ref().is_some_and(OutFile::is_stdout);
     json.map_or(Ok(()), OutFile::commit)?;
-    let text = summary::text(&outcome);
+    let mut text = summary::text(&outcome);
+    if let Some(path) = &args.out {
+        text.push_str(&format!("report  {}\n", path.display()));
+    }
     if summary_on_stderr { output::stderr(text) } else { output::stdout(text) }
 }
 
@@ -165,7 +191,8 @@ fn outputs(args: &Args) -> Result<Vec<output::Named<'_>>> {
     if journal.is_some_and(|(_, path)| output::is_stdout(path)) {
         return usage("--journal: a journal is binary; name a file");
     }
-    Ok(json.into_iter().chain(journal).collect())
+    let page = args.out.as_deref().map(|path| ("--out", path));
+    Ok(json.into_iter().chain(journal).chain(page).collect())
 }
 
 fn config(args: &Args, pairs: &Pairs) -> Result<EngineConfig> {
@@ -207,7 +234,11 @@ fn carry(args: &Args, pairs: Pairs, watch: &mut Watch) -> Result<Outcome> {
     for note in test.engine().open_pairs() {
         watch.recorder.pairs.insert(note.id, note);
     }
+    let unpriced = pairs.all.iter().filter(|pair| !pair.priced);
+    let unpriced = unpriced.map(|pair| pair.symbol.clone()).collect();
+    let report = watch.page.take().map(|page| page.report(test.engine(), (from, to), unpriced));
     Ok(Outcome {
+        report,
         rules_off: test.engine().rules_off(),
         pairs,
         config_hash: std::mem::take(&mut watch.config_hash),

@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use arb::stats::{FundingStats, FundingTotals};
-use arb::tape::{Source, SourceKind, Tape, TapeOptions};
+use arb::tape::{Gaps, Source, SourceKind, Tape, TapeOptions, symbol_of};
 use arb::{EventKind, InstrumentId, Timestamp};
 
 use super::usage;
-use crate::market_data::{NamedFile, instant};
+use crate::market_data::{NamedFile, instant, symbol};
 use crate::output::{self, OutFile};
 use crate::terminal::Style;
 
@@ -26,11 +26,11 @@ pub(crate) enum Command {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Stats {
-    /// Files of settled rates (.csv, .zip, .gz); SYMBOL=FILE where the name does not tell it
+    /// Files of settled rates (.csv, .zip, .gz, .arbt); SYMBOL=FILE where the name does not tell it
     #[arg(required = true, value_name = "FILE")]
     files: Vec<NamedFile>,
     /// Only this symbol; also that of files whose name tells none
-    #[arg(long)]
+    #[arg(long, value_parser = symbol)]
     symbol: Option<String>,
     /// As it was then: 2024-08-08, RFC 3339 or epoch ms; later settlements are left out
     #[arg(long, value_parser = instant, value_name = "DATE")]
@@ -85,6 +85,7 @@ fn by_symbol(args: &Stats) -> Result<BTreeMap<String, Vec<PathBuf>>> {
     let mut files: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
     for file in &args.files {
         let told = file.symbol.clone().or_else(|| symbol_in_name(&file.path));
+        let told = told.map_or_else(|| symbol_of(&file.path), |told| Ok(Some(told)))?;
         let Some(symbol) = told.or_else(|| args.symbol.clone()) else {
             let path = file.path.display();
             return usage(format!(
@@ -115,7 +116,9 @@ fn read(name: String, paths: Vec<PathBuf>, as_of: Option<Timestamp>) -> Result<S
         path,
     };
     let sources: Vec<Source> = paths.into_iter().map(source).collect();
-    let mut tape = Tape::open(&sources, TapeOptions::default())?;
+    // A tape may hold trades too, and those may have holes.
+    let options = TapeOptions { gaps: Gaps::Announce, ..TapeOptions::default() };
+    let mut tape = Tape::open(&sources, options)?;
     let (mut stats, mut events) = (FundingStats::default(), Vec::new());
     while tape.next_batch(&mut events)? > 0 {
         for event in events.drain(..) {

@@ -10,7 +10,7 @@ use arb::{
 };
 
 use super::usage;
-use crate::market_data::{Files, NamedFile, Steps};
+use crate::market_data::{Files, NamedFile, Steps, symbol};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -18,7 +18,7 @@ pub(crate) struct Args {
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     trades: Vec<NamedFile>,
     /// The venue's symbol
-    #[arg(long)]
+    #[arg(long, value_parser = symbol)]
     symbol: String,
     /// Thins the output; a multiple of 15s
     #[arg(long, default_value = "15s")]

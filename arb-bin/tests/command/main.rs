@@ -3,3 +3,4 @@
 
 mod outputs;
 mod support;
+mod tapes;

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-#[expect(dead_code, reason = "not every test file needs it")]
 pub(crate) const HEADER: &str = "agg_trade_id,price,quantity,transact_time,is_buyer_maker\n";
 
 /// A folder in which the command runs.

@@ -4,6 +4,8 @@
 //! Invariant: an instrument has one owner. Nothing here sends one leg alone, except to make the
 //! legs equal again.
 
+mod watch;
+
 use rust_decimal::Decimal;
 
 use super::Core;
@@ -11,13 +13,13 @@ use crate::carry::quantities::{Lots, SpotOf, spot_markets};
 use crate::carry::{CarryPair, LegOf, Mood, PairPlan, PairPrices, Wish};
 use crate::config::EngineConfig;
 use crate::event::Side;
-use crate::instrument::{InstrumentId, TradingStatus};
-use crate::num::{Money, Qty, Round};
+use crate::instrument::InstrumentId;
+use crate::num::{Money, Qty};
 use crate::order::{ClientOrderId, Effect, Order, OrderKind, OrderUpdate, Purpose, TimeInForce};
 use crate::output::{CarryNote, Output};
 use crate::risk::{Approved, CarryExposure, PairGate, Refusal, Rule, collar};
 use crate::strategy::CarryPosition;
-use crate::time::{MINUTE, SECOND, Timestamp};
+use crate::time::{SECOND, Timestamp};
 
 /// The pairs and what they have earned.
 #[derive(Debug)]
@@ -403,77 +405,5 @@ impl Core {
             Some(pair.pnl(mark, bid))
         });
         self.carry.closed_pnl + open.sum()
-    }
-
-    /// What a tick does for every pair: its limits, then its next step.
-    pub(super) fn watch_pairs(&mut self, out: &mut Vec<Output>) {
-        if self.carry.open().next().is_none() {
-            return;
-        }
-        self.keep_distance(out);
-        for index in 0..self.carry.pairs.len() {
-            let perp = InstrumentId(u16::try_from(index).unwrap_or(u16::MAX));
-            if self.carry.pair(perp).is_none() {
-                continue;
-            }
-            if let Some(reason) = self.must_close(perp) {
-                self.close_pair(perp, reason, out);
-            }
-            self.advance_pair(perp, out);
-        }
-    }
-
-    /// The limit that ends a pair, if one does.
-    fn must_close(&self, perp: InstrumentId) -> Option<&'static str> {
-        let pair = self.carry.pair(perp)?;
-        let status = |id: InstrumentId| self.markets.get(id.index()).map(|m| m.spec().status);
-        let stopped = [perp, pair.plan.spot]
-            .into_iter()
-            .any(|id| status(id) == Some(TradingStatus::NotTrading));
-        if stopped || self.is_near_delivery(perp, self.now) {
-            return Some("delisting");
-        }
-        let prices = self.pair_prices(&pair.plan)?;
-        let per_coin = prices.spot_bid.to_decimal() * Decimal::from(pair.plan.lots.multiplier);
-        let now = prices.perp_ask.to_decimal().checked_div(per_coin)? - Decimal::ONE;
-        let loss = now * Decimal::from(10_000) - pair.entry_basis_bps()?;
-        (loss > self.config.risk.carry.max_basis_loss_bps).then_some("basis_loss")
-    }
-
-    /// Sells both legs down while liquidation is too near. Coins that are not margin cannot help,
-    /// and what is not spent on coins is margin already, so there is nothing to transfer.
-    fn keep_distance(&mut self, out: &mut Vec<Output>) {
-        let account = self.account();
-        let short = self.carry_exposure().short.to_decimal();
-        let free = (account.margin_balance - account.maintenance).to_decimal();
-        let Some(distance) = free.checked_div(short) else { return };
-        let limits = self.config.risk.carry;
-        if distance > limits.reduce_distance {
-            return;
-        }
-        let recent = self.carry.halved_at.is_some_and(|at| self.now.since(at) < MINUTE);
-        if recent {
-            return;
-        }
-        let halve = distance <= limits.halve_distance;
-        self.carry.halved_at = Some(self.now);
-        for pair in self.carry.pairs.iter_mut().flatten() {
-            let held = pair.contracts();
-            let lot = pair.plan.lots.common_contracts();
-            let half = Qty::from_units(held.units() / 2).unwrap_or_default();
-            let slice = pair.plan.lots.slice(
-                held,
-                self.markets
-                    .get(pair.plan.perp.index())
-                    .and_then(|market| market.ask(self.now))
-                    .unwrap_or(crate::num::Price::ZERO),
-                limits.max_slice_notional,
-            );
-            let less = if halve { half } else { held.saturating_sub(slice.unwrap_or(held)) };
-            pair.shrink(less.round_to_lot(lot, Round::Down).unwrap_or_default());
-        }
-        let (limit, actual) = (limits.reduce_distance, distance);
-        let trip = crate::risk::Trip { rule: Rule::LiquidationDistance, limit, actual };
-        self.risk_note(Some(trip), "carry pairs are made smaller".to_owned(), out);
     }
 }

@@ -47,7 +47,7 @@ pub(super) fn configure(
     }
 }
 
-fn prepare(registry: &Registry, configure: &Configure) -> Result<Prepared, ConfigError> {
+pub(super) fn prepare(registry: &Registry, configure: &Configure) -> Result<Prepared, ConfigError> {
     let config = EngineConfig::parse(configure)?;
     let mut strategies: Vec<Slot> = Vec::with_capacity(config.strategies.len());
     for text in &config.strategies {

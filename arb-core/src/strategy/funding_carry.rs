@@ -232,9 +232,13 @@ impl Strategy for FundingCarry {
         &self.config.name
     }
 
+    fn watches(&self, symbol: &str) -> bool {
+        self.config.symbols.contains(symbol)
+    }
+
     fn on_event(&mut self, cx: &Context<'_>, event: &Event, out: &mut Vec<Intent>) {
         if let EventKind::Tick(_) = event.kind
-            && self.config.symbols.contains(&cx.spec().symbol)
+            && self.watches(&cx.spec().symbol)
         {
             out.extend(self.decide(cx));
         }

@@ -232,10 +232,14 @@ impl Strategy for LayeredScore {
         &self.config.name
     }
 
+    fn watches(&self, symbol: &str) -> bool {
+        self.config.symbols.contains(symbol)
+    }
+
     fn on_event(&mut self, cx: &Context<'_>, event: &Event, out: &mut Vec<Intent>) {
         if let EventKind::Tick(_) = event.kind
             && let Some(row) = cx.indicators()
-            && self.config.symbols.contains(&cx.spec().symbol)
+            && self.watches(&cx.spec().symbol)
         {
             out.push(self.decide(cx, row));
         }

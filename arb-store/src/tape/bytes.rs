@@ -15,6 +15,7 @@ use flate2::bufread::{DeflateDecoder, MultiGzDecoder};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
+use super::arbt::ArbtFile;
 use super::error::TapeError;
 
 /// Bytes read from the system at once.
@@ -34,7 +35,7 @@ pub(super) trait Bytes: Read + Seek + Send {}
 impl<R: Read + Seek + Send> Bytes for R {}
 
 impl Origin {
-    fn open(&self) -> io::Result<Box<dyn Bytes>> {
+    pub(super) fn open(&self) -> io::Result<Box<dyn Bytes>> {
         Ok(match self {
             Self::File(path) => Box::new(File::open(path)?),
             Self::Memory(bytes) => Box::new(Cursor::new(Arc::clone(bytes))),
@@ -90,13 +91,23 @@ struct Member {
 }
 
 impl Packed {
-    fn io(&self, source: io::Error) -> TapeError {
+    pub(super) fn io(&self, source: io::Error) -> TapeError {
         TapeError::Io { file: Arc::clone(&self.name), source }
     }
 
     /// Bytes on disk.
     pub(super) fn size(&self) -> Result<u64, TapeError> {
         self.origin.size().map_err(|e| self.io(e))
+    }
+
+    /// The tape, where it is one.
+    pub(super) fn tape(&self, consumed: &Consumed) -> Result<Option<Arc<ArbtFile>>, TapeError> {
+        match self.origin.is_regular() {
+            Ok(true) => Ok(ArbtFile::open(self, consumed)?.map(Arc::new)),
+            // What cannot be read twice is refused with the texts.
+            Ok(false) => Ok(None),
+            Err(error) => Err(self.io(error)),
+        }
     }
 
     /// The CSV texts inside: several only for a zip, in the order of their names.

@@ -8,20 +8,46 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use arb_core::Hole;
+use arb_core::{Hole, Timestamp};
 
 /// A line of a file; prints as `FILE:LINE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// The file, with the member's name behind it where a zip has several.
     pub file: Arc<str>,
-    /// The line, counted from 1 and with the header.
+    /// The line, counted from 1 and with the header; of an `.arbt` tape the row of its table.
     pub line: u64,
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// A part of an `.arbt` tape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TapePart {
+    /// The beginning, which says whose tape it is.
+    Head,
+    /// A block, counted from 0.
+    Block {
+        /// Its number.
+        number: usize,
+        /// What it holds.
+        table: &'static str,
+    },
+    /// The end, which says where what is.
+    Index,
+}
+
+impl fmt::Display for TapePart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Head => f.write_str("head"),
+            Self::Block { number, table } => write!(f, "block {number} ({table})"),
+            Self::Index => f.write_str("index"),
+        }
     }
 }
 
@@ -54,6 +80,58 @@ pub enum TapeError {
         packing: &'static str,
         /// What the decoder says.
         reason: String,
+    },
+    /// A part of an `.arbt` tape cannot be used.
+    #[error("{file}: {part} at byte {offset}: {what}")]
+    Tape {
+        /// The file.
+        file: Arc<str>,
+        /// The part.
+        part: TapePart,
+        /// Where the part begins in the file.
+        offset: u64,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A tape holds another instrument.
+    #[error("{file}: holds {found}, not {wanted}; give the file under its own symbol")]
+    Symbol {
+        /// The file.
+        file: Arc<str>,
+        /// The symbol in its head.
+        found: String,
+        /// The symbol it was given for.
+        wanted: String,
+    },
+    /// Two sources give the same period of something whose rows have no identity.
+    #[error("{file}: {table} from {start} on are in {other} too; give each period once")]
+    Overlap {
+        /// The later source.
+        file: Arc<str>,
+        /// The one before it.
+        other: Arc<str>,
+        /// What overlaps.
+        table: &'static str,
+        /// Where the later one begins.
+        start: Timestamp,
+    },
+    /// A row that may not come next in the tape being written.
+    #[error("{file}: {table}: {what}; rows must come in order")]
+    Order {
+        /// The file.
+        file: Arc<str>,
+        /// The table.
+        table: &'static str,
+        /// What is out of order.
+        what: &'static str,
+    },
+    /// A tape cannot be written.
+    #[error("{file}: cannot be written: {source}")]
+    Write {
+        /// The file.
+        file: Arc<str>,
+        /// What the system says.
+        source: io::Error,
     },
     /// The archive is whole but holds nothing that can be read.
     #[error("{file}: {what}")]

@@ -13,17 +13,46 @@ use std::cmp::Reverse;
 use std::fmt;
 use std::sync::Arc;
 
-use arb_core::{Event, EventKind, Gap, GapAccepted, Hole, Timestamp};
+use arb_core::{Event, EventKind, Gap, GapAccepted, Hole, Timestamp, Trade};
 
+use super::arbt::{ArbtFile, Table};
 use super::bytes::{Consumed, Packed, Part};
 use super::error::{Fault, Place, TapeError};
 use super::lines::Extent;
 use super::trades::{Counts, Owner, TradeFile, TradeRow};
 use super::{Gaps, TapeOptions, TapeStats};
 
+/// A file, or a member of one.
+enum Given {
+    Csv(Part),
+    Tape(Arc<ArbtFile>, Option<Timestamp>),
+}
+
+impl Given {
+    fn open(
+        &self,
+        extent: Extent,
+        owner: &Owner,
+        file: u32,
+        consumed: &Consumed,
+    ) -> Result<TradeFile, TapeError> {
+        match self {
+            Self::Csv(part) => TradeFile::open(part, extent, owner, file, consumed),
+            Self::Tape(tape, from) => TradeFile::open_tape(tape, *from, owner, file, consumed),
+        }
+    }
+
+    fn name(&self) -> &Arc<str> {
+        match self {
+            Self::Csv(part) => part.name(),
+            Self::Tape(tape, _) => tape.name(),
+        }
+    }
+}
+
 /// A file the merge has not reached.
 struct Waiting {
-    part: Part,
+    given: Given,
     file: u32,
     first_id: u64,
 }
@@ -59,7 +88,7 @@ impl Flow {
     /// Looks at the beginning of every file and reads up to the first trade of the period.
     pub(super) fn open(
         owner: Owner,
-        files: &[Packed],
+        (files, tapes): (&[Packed], &[Arc<ArbtFile>]),
         options: TapeOptions,
         consumed: &Consumed,
         stats: &mut TapeStats,
@@ -76,7 +105,14 @@ impl Flow {
             after_hole: false,
             consumed: Arc::clone(consumed),
         };
-        flow.glance(files)?;
+        let mut given = Vec::new();
+        for file in files {
+            given.extend(file.parts()?.into_iter().map(Given::Csv));
+        }
+        let has_trades = |tape: &&Arc<ArbtFile>| tape.reaches(Table::Trades, options.from);
+        let tapes = tapes.iter().filter(has_trades);
+        given.extend(tapes.map(|tape| Given::Tape(Arc::clone(tape), options.from)));
+        flow.glance(given)?;
         flow.advance(stats)?;
         while flow.head.is_some_and(|row| options.from.is_some_and(|from| row.trade.ts < from)) {
             flow.advance(stats)?;
@@ -84,19 +120,13 @@ impl Flow {
         Ok(flow)
     }
 
-    fn glance(&mut self, files: &[Packed]) -> Result<(), TapeError> {
+    fn glance(&mut self, given: Vec<Given>) -> Result<(), TapeError> {
         let mut counts: Option<(Counts, Arc<str>)> = None;
-        for file in files {
-            for part in file.parts()? {
-                let number = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
-                let first = TradeFile::open(
-                    &part,
-                    Extent::Beginning,
-                    &self.owner,
-                    number,
-                    &Consumed::default(),
-                )?;
-                let found = first.counts();
+        for given in given {
+            let number = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+            let unseen = Consumed::default();
+            let first = given.open(Extent::Beginning, &self.owner, number, &unseen)?;
+            if let Some(found) = first.counts() {
                 match &counts {
                     Some((others, name)) if *others != found => {
                         let message = format!(
@@ -107,15 +137,29 @@ impl Flow {
                         return Err(Fault { field: "id", message }
                             .at_column(first.place(), first.name("id")));
                     }
-                    _ => counts = Some((found, Arc::clone(part.name()))),
+                    _ => counts = Some((found, Arc::clone(given.name()))),
                 }
-                let (id, time) = (first.name("id"), first.name("time"));
-                self.names.push(Names { file: Arc::clone(part.name()), id, time });
-                self.waiting.push(Waiting { part, file: number, first_id: first.head.trade.id });
             }
+            let (id, time) = (first.name("id"), first.name("time"));
+            self.names.push(Names { file: Arc::clone(given.name()), id, time });
+            let first_id = first.head.trade.id;
+            self.waiting.push(Waiting { given, file: number, first_id });
         }
         self.waiting.sort_by_key(|waiting| Reverse(waiting.first_id));
         Ok(())
+    }
+
+    /// What the ids count, where a file says so.
+    pub(super) fn counts(&self) -> Option<Counts> {
+        self.open.first().and_then(TradeFile::counts)
+    }
+
+    /// Takes the next row as it stands, with prints that were no market trades.
+    pub(super) fn take(&mut self, stats: &mut TapeStats) -> Result<Option<TradeRow>, TapeError> {
+        let Some(head) = self.head else { return Ok(None) };
+        self.advance(stats)?;
+        stats.count(&head);
+        Ok(Some(head))
     }
 
     /// The next trade to give; none at the end.
@@ -132,6 +176,9 @@ impl Flow {
         stats: &mut TapeStats,
     ) -> Result<(), TapeError> {
         while let Some(head) = self.head.filter(|row| row.trade.ts < limit && out.len() < full) {
+            if self.run_at_hand(&head, limit, out, stats) {
+                continue;
+            }
             self.advance(stats)?;
             out.push(Event::trade(head.trade));
             stats.count(&head);
@@ -145,6 +192,50 @@ impl Flow {
             }
         }
         Ok(())
+    }
+
+    /// Gives trades of a tape that lie side by side and need no look at each, but for the last two,
+    /// which become the next head and the row behind it; false when there are none.
+    #[inline]
+    fn run_at_hand(
+        &mut self,
+        head: &TradeRow,
+        limit: Timestamp,
+        out: &mut Vec<Event>,
+        stats: &mut TapeStats,
+    ) -> bool {
+        let (bound, limit) = (self.bound, limit.min(self.end));
+        let Some(file) = self.open.first_mut().filter(|_| !self.after_hole) else { return false };
+        let (second, follows) = (file.head, file.at_hand());
+        let is_plain = |row: &TradeRow| !row.trade.qty.is_zero();
+        let is_next = |last: &Trade, next: &Trade| {
+            next.id.wrapping_sub(last.id) == 1
+                && next.ts >= last.ts
+                && next.ts < limit
+                && next.id < bound
+        };
+        if follows.len() < 2
+            || !is_plain(head)
+            || !is_plain(&second)
+            || !is_next(&head.trade, &second.trade)
+        {
+            return false;
+        }
+        let before = std::iter::once(&second.trade).chain(follows);
+        let count = before.zip(follows).take_while(|(last, next)| is_next(last, next)).count();
+        let Some((given, [next, behind])) =
+            follows.get(..count).and_then(<[Trade]>::split_last_chunk)
+        else {
+            return false;
+        };
+        out.push(Event::trade(head.trade));
+        out.push(Event::trade(second.trade));
+        out.extend(given.iter().map(|trade| Event::trade(*trade)));
+        stats.trades += u64::try_from(count).unwrap_or_default();
+        let (next, behind) = (*next, *behind);
+        file.pass(count, behind);
+        self.head = Some(TradeRow { trade: next, line: file.head.line - 1, ..file.head });
+        true
     }
 
     #[cold]
@@ -227,8 +318,7 @@ impl Flow {
             .waiting
             .pop_if(|waiting| self.open.iter().all(|file| waiting.first_id <= file.head.trade.id))
         {
-            let file =
-                TradeFile::open(&next.part, Extent::Whole, &self.owner, next.file, &self.consumed)?;
+            let file = next.given.open(Extent::Whole, &self.owner, next.file, &self.consumed)?;
             self.open.push(file);
         }
         self.open.sort_by_key(|file| file.head.trade.id);

@@ -12,6 +12,7 @@ use arb_core::{
     Decimal, Event, EventKind, FundingSettled, Input, InputValue, InstrumentId, Price, Timestamp,
 };
 
+use super::arbt::{ArbtFile, FundingRow, MetricsRow, Row};
 use super::bytes::{Consumed, Packed};
 use super::error::{Fault, Place, TapeError};
 use super::fields::{Fields, civil_time, decimal, digits, instant, number_fault, ratio, time};
@@ -59,6 +60,23 @@ pub(super) fn read_all<const N: usize, T>(
     Ok(all)
 }
 
+/// All rows of a table of the tapes.
+pub(super) fn read_tapes<R: Row, T>(
+    tapes: &[Arc<ArbtFile>],
+    consumed: &Consumed,
+    value: impl Fn(&R) -> T,
+) -> Result<Vec<Dated<T>>, TapeError> {
+    let mut all = Vec::new();
+    for tape in tapes {
+        for (line, row) in (1..).zip(tape.rows::<R>(consumed)?) {
+            let place = Place { file: Arc::clone(tape.name()), line };
+            let column = R::TABLE.as_str().into();
+            all.push(Dated { time: row.at(), value: value(&row), place, column });
+        }
+    }
+    Ok(all)
+}
+
 /// Sorts by time and drops repeated rows; `merge` says in what a row differs from the one before.
 pub(super) fn in_order<T>(
     mut rows: Vec<Dated<T>>,
@@ -99,6 +117,14 @@ pub(super) struct Settled {
     mark_price: Option<Price>,
 }
 
+impl Dated<Settled> {
+    /// The settlement as a tape keeps it.
+    pub(super) const fn row(&self) -> FundingRow {
+        let Settled { rate, interval_hours, mark_price } = self.value;
+        FundingRow { time: self.time, rate, interval_hours, mark_price }
+    }
+}
+
 impl Settled {
     /// Takes what only the other record has; tells in what they disagree.
     fn merge(&mut self, other: &Self) -> Option<&'static str> {
@@ -116,7 +142,7 @@ impl Settled {
     }
 }
 
-static FUNDING: Format<5> = Format {
+pub(super) static FUNDING: Format<5> = Format {
     wanted: [
         required(&["funding_time", "calc_time", "fundingTime"]),
         required(&["funding_rate", "last_funding_rate", "fundingRate"]),
@@ -136,10 +162,11 @@ static FUNDING: Format<5> = Format {
 pub(super) fn read_funding(
     owner: &Owner,
     files: &[Packed],
+    tapes: &[Arc<ArbtFile>],
     consumed: &Consumed,
     duplicates: &mut u64,
 ) -> Result<Vec<Dated<Settled>>, TapeError> {
-    let rows = read_all(files, (&FUNDING, "funding_time"), consumed, |fields, columns| {
+    let mut rows = read_all(files, (&FUNDING, "funding_time"), consumed, |fields, columns| {
         check_owner(fields, columns, 4, owner)?;
         let hours = text(fields, columns, 2);
         let mark = text(fields, columns, 3);
@@ -151,6 +178,11 @@ pub(super) fn read_funding(
         };
         Ok((time("funding_time", text(fields, columns, 0))?.floor_to(SECOND), settled))
     })?;
+    rows.append(&mut read_tapes(tapes, consumed, |row: &FundingRow| Settled {
+        rate: row.rate,
+        interval_hours: row.interval_hours,
+        mark_price: row.mark_price,
+    })?);
     in_order(rows, duplicates, Settled::merge)
 }
 
@@ -163,7 +195,7 @@ fn interval(text: &[u8]) -> Result<u8, Fault> {
 }
 
 /// The symbol column, where there is one, must name the owner.
-fn check_owner<const N: usize>(
+pub(super) fn check_owner<const N: usize>(
     fields: &Fields<'_>,
     columns: &Columns<N>,
     at: usize,
@@ -208,7 +240,7 @@ pub(super) const fn input(
     Event { at, kind: EventKind::Input(Input { instrument, as_of, value }) }
 }
 
-static METRICS: Format<5> = Format {
+pub(super) static METRICS: Format<5> = Format {
     wanted: [
         required(&["create_time"]),
         required(&["symbol"]),
@@ -222,48 +254,58 @@ static METRICS: Format<5> = Format {
     fits: |row, columns| civil_time("create_time", text(row, columns, 0)).is_ok(),
 };
 
-/// Open interest and ratios of the metrics archive; an empty field is no input.
-pub(super) fn metrics_events(
+/// Open interest and ratios, by time; an empty field is no input.
+pub(super) fn read_metrics(
     owner: &Owner,
     files: &[Packed],
+    tapes: &[Arc<ArbtFile>],
     consumed: &Consumed,
     duplicates: &mut u64,
-    out: &mut Vec<Event>,
-) -> Result<(), TapeError> {
-    let rows = read_all(files, (&METRICS, "create_time"), consumed, |fields, columns| {
+) -> Result<Vec<MetricsRow>, TapeError> {
+    let mut rows = read_all(files, (&METRICS, "create_time"), consumed, |fields, columns| {
         check_owner(fields, columns, 1, owner)?;
         let given = |at| Some(text(fields, columns, at)).filter(|text| !text.is_empty());
-        let values = [
-            given(2).map(open_interest).transpose()?,
-            given(3)
-                .map(|t| ratio("count_long_short_ratio", t))
-                .transpose()?
-                .map(InputValue::LongShortRatio),
-            given(4)
-                .map(|t| ratio("sum_toptrader_long_short_ratio", t))
-                .transpose()?
-                .map(InputValue::TopTraderRatio),
-        ];
-        Ok((civil_time("create_time", text(fields, columns, 0))?, values))
+        let all = given(3).map(|text| ratio("count_long_short_ratio", text));
+        let top = given(4).map(|text| ratio("sum_toptrader_long_short_ratio", text));
+        let row = MetricsRow {
+            time: civil_time("create_time", text(fields, columns, 0))?,
+            open_interest: given(2).map(open_interest).transpose()?,
+            long_short_ratio: all.transpose()?,
+            top_trader_ratio: top.transpose()?,
+        };
+        Ok((row.time, row))
     })?;
-    let names = ["open interest", "long/short ratio", "top-trader ratio"];
-    let differs = |last: &mut [Option<InputValue>; 3], row: &[Option<InputValue>; 3]| {
-        let mut pairs = names.iter().zip(last.iter().zip(row));
-        pairs.find(|(_, (last, row))| last != row).map(|(name, _)| *name)
-    };
-    for row in in_order(rows, duplicates, differs)? {
-        let at = row.time.plus(METRICS_KNOWN);
-        let values = row.value.into_iter().flatten();
-        out.extend(values.map(|value| input(owner.instrument, at, row.time, value)));
-    }
-    Ok(())
+    rows.append(&mut read_tapes(tapes, consumed, |row: &MetricsRow| *row)?);
+    let rows = in_order(rows, duplicates, |last, row| {
+        let same = [
+            ("open interest", last.open_interest == row.open_interest),
+            ("long/short ratio", last.long_short_ratio == row.long_short_ratio),
+            ("top-trader ratio", last.top_trader_ratio == row.top_trader_ratio),
+        ];
+        same.iter().find(|(_, same)| !same).map(|(name, _)| *name)
+    })?;
+    Ok(rows.into_iter().map(|row| row.value).collect())
 }
 
-fn open_interest(text: &[u8]) -> Result<InputValue, Fault> {
+/// The events of metrics, once they were published.
+pub(super) fn metrics_events(instrument: InstrumentId, rows: &[MetricsRow], out: &mut Vec<Event>) {
+    for row in rows {
+        let at = row.time.plus(METRICS_KNOWN);
+        let values = [
+            row.open_interest.map(InputValue::OpenInterest),
+            row.long_short_ratio.map(InputValue::LongShortRatio),
+            row.top_trader_ratio.map(InputValue::TopTraderRatio),
+        ];
+        let values = values.into_iter().flatten();
+        out.extend(values.map(|value| input(instrument, at, row.time, value)));
+    }
+}
+
+fn open_interest(text: &[u8]) -> Result<Decimal, Fault> {
     let value = decimal("sum_open_interest", text)?;
     if value < Decimal::ZERO {
         let what = "is negative; a number from 0 is allowed";
         return Err(Fault::of("sum_open_interest", text, what));
     }
-    Ok(InputValue::OpenInterest(value.normalize()))
+    Ok(value.normalize())
 }

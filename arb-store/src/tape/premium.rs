@@ -12,56 +12,58 @@
 //!
 //! Invariant: a row is known at its close, the end of its interval, and changes nothing earlier.
 
-use arb_core::time::{HOUR, SECOND};
-use arb_core::{Decimal, Event, InputValue, Timestamp};
+use std::sync::Arc;
 
+use arb_core::time::{HOUR, SECOND};
+use arb_core::{Decimal, Event, InputValue, InstrumentId, Timestamp};
+
+use super::arbt::{ArbtFile, PremiumRow};
 use super::bytes::{Consumed, Packed};
 use super::error::TapeError;
 use super::inputs::{self, Dated, Settled, funding_known_at};
 use super::klines;
-use super::trades::Owner;
 
 const DEFAULT_HOURS: u8 = 8;
 
-/// A sample of the premium index; its row is identified by the open time.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Sample {
-    known_at: Timestamp,
-    premium: Decimal,
-}
-
-/// Running estimates at the close of each kline.
-pub(super) fn events(
-    owner: &Owner,
+/// Closes of the premium index, by the open times that identify them.
+pub(super) fn read(
     files: &[Packed],
-    settlements: &[Dated<Settled>],
+    tapes: &[Arc<ArbtFile>],
     consumed: &Consumed,
     duplicates: &mut u64,
-) -> Result<Vec<Event>, TapeError> {
-    let rows =
+) -> Result<Vec<PremiumRow>, TapeError> {
+    let mut rows =
         inputs::read_all(files, (&klines::FORMAT, "open_time"), consumed, |fields, columns| {
             let kline = klines::parse(fields, columns)?;
             let close = super::table::text(fields, columns, 4);
             let premium = inputs::fraction("close", close)?;
             // The close time is written one unit early, and intervals are whole seconds.
             let known_at = kline.close_time.ceil_to(SECOND);
-            Ok((kline.open_time, Sample { known_at, premium }))
+            Ok((kline.open_time, PremiumRow { open_time: kline.open_time, known_at, premium }))
         })?;
+    rows.append(&mut inputs::read_tapes(tapes, consumed, |row: &PremiumRow| *row)?);
     let rows = inputs::in_order(rows, duplicates, |last, row| {
         let same = [("close", last.premium == row.premium), ("close time", last == row)];
         same.iter().find(|(_, same)| !same).map(|(what, _)| *what)
     })?;
+    Ok(rows.into_iter().map(|row| row.value).collect())
+}
+
+/// Running estimates at the close of each kline.
+pub(super) fn events(
+    instrument: InstrumentId,
+    rows: &[PremiumRow],
+    settlements: &[Dated<Settled>],
+    out: &mut Vec<Event>,
+) {
     let mut intervals = Intervals::new(settlements);
     let mut mean = Mean::default();
-    let mut events = Vec::with_capacity(rows.len());
-    for row in rows {
-        let Sample { known_at, premium } = row.value;
-        let hours = intervals.at(known_at);
-        mean.add(row.time.floor_to(i64::from(hours) * HOUR), premium);
+    for PremiumRow { open_time, known_at, premium } in rows {
+        let hours = intervals.at(*known_at);
+        mean.add(open_time.floor_to(i64::from(hours) * HOUR), *premium);
         let value = InputValue::FundingRate(estimate(mean.value(), hours));
-        events.push(inputs::input(owner.instrument, known_at, known_at, value));
+        out.push(inputs::input(instrument, *known_at, *known_at, value));
     }
-    Ok(events)
 }
 
 fn estimate(premium: Decimal, hours: u8) -> Decimal {

@@ -28,8 +28,17 @@ pub fn infer_steps(path: &Path, rows: usize) -> Result<(Price, Qty), TapeError> 
 pub(super) fn steps(file: &Packed, rows: usize) -> Result<(Price, Qty), TapeError> {
     let owner = Owner { instrument: InstrumentId(0), symbol: None };
     let (mut prices, mut quantities) = (0, 0);
-    for part in file.parts()? {
-        let mut trades = TradeFile::open(&part, Extent::Whole, &owner, 0, &Consumed::default())?;
+    let unseen = Consumed::default();
+    let mut all = Vec::new();
+    match file.tape(&unseen)? {
+        Some(tape) => all.push(TradeFile::open_tape(&tape, None, &owner, 0, &unseen)?),
+        None => {
+            for part in file.parts()? {
+                all.push(TradeFile::open(&part, Extent::Whole, &owner, 0, &unseen)?);
+            }
+        }
+    }
+    for mut trades in all {
         for _ in 0..rows {
             prices = gcd(prices, trades.head.trade.price.units());
             quantities = gcd(quantities, trades.head.trade.qty.units());

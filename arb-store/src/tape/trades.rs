@@ -7,8 +7,9 @@
 
 use std::sync::Arc;
 
-use arb_core::{InstrumentId, Qty, Trade};
+use arb_core::{InstrumentId, Qty, Timestamp, Trade};
 
+use super::arbt::{ArbtFile, ArbtTrades, Placed};
 use super::bytes::{Consumed, Part};
 use super::error::{Fault, Place, TapeError};
 use super::fields::{Fields, instant, price, qty, taker_side, time, whole};
@@ -28,7 +29,7 @@ const QUOTE_QTY: usize = 9;
 
 /// Aggregate and single trades. Without a header they are told apart by the number of columns and
 /// by where the time and the maker flag stand.
-static FORMAT: Format<10> = Format {
+pub(super) static FORMAT: Format<10> = Format {
     wanted: [
         required(&["agg_trade_id", "id", "a", "trade_id"]),
         required(&["price", "p"]),
@@ -60,13 +61,17 @@ static FORMAT: Format<10> = Format {
 
 /// Whose ids a file counts; the two never mix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Counts {
+pub enum Counts {
+    /// Aggregate trades: those of one taker order at one price are one.
     AggregateTrades,
+    /// Single trades.
     SingleTrades,
 }
 
 impl Counts {
-    pub(super) const fn as_str(self) -> &'static str {
+    /// The words in messages.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::AggregateTrades => "aggregate trades",
             Self::SingleTrades => "single trades",
@@ -114,18 +119,23 @@ impl Owner {
     }
 }
 
-/// One part of a tape, with its next row already read.
+/// One source of trades, with its next row already read.
 pub(super) struct TradeFile {
-    rows: Rows<10>,
-    reader: RowReader,
+    rows: TradeRows,
+    file: u32,
     /// The next row.
     pub(super) head: TradeRow,
+}
+
+/// Where rows come from.
+enum TradeRows {
+    Csv(Box<(Rows<10>, RowReader)>),
+    Arbt(Box<ArbtTrades>),
 }
 
 /// What turns fields into a trade.
 struct RowReader {
     owner: Owner,
-    file: u32,
     id: usize,
     price: usize,
     qty: usize,
@@ -144,11 +154,10 @@ impl TradeFile {
         file: u32,
         consumed: &Consumed,
     ) -> Result<Self, TapeError> {
-        let mut rows = Rows::open(part, extent, &FORMAT, consumed)?;
+        let rows = Rows::open(part, extent, &FORMAT, consumed)?;
         let at = |wanted: usize| rows.columns().get(wanted).copied().flatten();
         let reader = RowReader {
             owner: owner.clone(),
-            file,
             id: at(ID).unwrap_or_default(),
             price: at(PRICE).unwrap_or_default(),
             qty: at(QTY).unwrap_or_default(),
@@ -157,14 +166,38 @@ impl TradeFile {
             kind: at(KIND),
             symbol: at(SYMBOL),
         };
-        let head = reader
-            .next(&mut rows)?
-            .ok_or_else(|| TapeError::Empty { file: Arc::clone(part.name()) })?;
-        Ok(Self { rows, reader, head })
+        let rows = TradeRows::Csv(Box::new((rows, reader)));
+        Self::begin(rows, file, || TapeError::Empty { file: Arc::clone(part.name()) })
     }
 
-    pub(super) fn counts(&self) -> Counts {
-        Counts::of(self.rows.columns())
+    /// Opens a tape at the first block that reaches `from`.
+    pub(super) fn open_tape(
+        tape: &Arc<ArbtFile>,
+        from: Option<Timestamp>,
+        owner: &Owner,
+        file: u32,
+        consumed: &Consumed,
+    ) -> Result<Self, TapeError> {
+        let rows = ArbtTrades::open(tape, owner.instrument, from, consumed)?;
+        let rows = TradeRows::Arbt(Box::new(rows));
+        Self::begin(rows, file, || TapeError::Empty { file: Arc::clone(tape.name()) })
+    }
+
+    fn begin(
+        mut rows: TradeRows,
+        file: u32,
+        empty: impl Fn() -> TapeError,
+    ) -> Result<Self, TapeError> {
+        let head = rows.next(file)?.ok_or_else(empty)?;
+        Ok(Self { rows, file, head })
+    }
+
+    /// What the ids count; none where the source does not say.
+    pub(super) fn counts(&self) -> Option<Counts> {
+        match &self.rows {
+            TradeRows::Csv(csv) => Some(Counts::of(csv.0.columns())),
+            TradeRows::Arbt(tape) => tape.file().header.counts,
+        }
     }
 
     /// What the file calls a column.
@@ -174,13 +207,18 @@ impl TradeFile {
 
     /// The place of the row read last, which is the head.
     pub(super) fn place(&self) -> Place {
-        self.rows.place()
+        match &self.rows {
+            TradeRows::Csv(csv) => csv.0.place(),
+            TradeRows::Arbt(tape) => {
+                Place { file: Arc::clone(tape.file().name()), line: self.head.line }
+            }
+        }
     }
 
     /// Reads the row after the head, which becomes the head; false when there is none.
     #[inline]
     pub(super) fn advance(&mut self) -> Result<bool, TapeError> {
-        match self.reader.next(&mut self.rows)? {
+        match self.rows.next(self.file)? {
             Some(row) => {
                 self.head = row;
                 Ok(true)
@@ -188,17 +226,57 @@ impl TradeFile {
             None => Ok(false),
         }
     }
+
+    /// Trades behind the head that are at hand, all with a quantity, in strict order.
+    #[inline]
+    pub(super) fn at_hand(&self) -> &[Trade] {
+        match &self.rows {
+            TradeRows::Csv(_) => &[],
+            TradeRows::Arbt(tape) => tape.at_hand(),
+        }
+    }
+
+    /// Passes over `count` trades of [`at_hand`](Self::at_hand), the last of which is `head`.
+    #[inline]
+    pub(super) fn pass(&mut self, count: usize, head: Trade) {
+        if let TradeRows::Arbt(tape) = &mut self.rows {
+            let line = tape.skip(count);
+            self.head = TradeRow { trade: head, file: self.file, line, off_market: false };
+        }
+    }
+}
+
+impl TradeRows {
+    fn name(&self, field: &str) -> Arc<str> {
+        match self {
+            Self::Csv(csv) => csv.0.name(field),
+            Self::Arbt(_) => field.into(),
+        }
+    }
+
+    #[inline]
+    fn next(&mut self, file: u32) -> Result<Option<TradeRow>, TapeError> {
+        match self {
+            Self::Csv(csv) => {
+                let (rows, reader) = &mut **csv;
+                let row = rows.next(|fields| reader.parse(fields))?;
+                let line = rows.line();
+                Ok(row.map(|(trade, off_market)| TradeRow { trade, file, line, off_market }))
+            }
+            Self::Arbt(tape) => {
+                let row = tape.next()?;
+                Ok(row.map(|Placed { trade, row, off_market }| TradeRow {
+                    trade,
+                    file,
+                    line: row,
+                    off_market,
+                }))
+            }
+        }
+    }
 }
 
 impl RowReader {
-    #[inline]
-    fn next(&self, rows: &mut Rows<10>) -> Result<Option<TradeRow>, TapeError> {
-        let Some((trade, off_market)) = rows.next(|fields| self.parse(fields))? else {
-            return Ok(None);
-        };
-        Ok(Some(TradeRow { trade, file: self.file, line: rows.line(), off_market }))
-    }
-
     #[inline]
     fn parse(&self, fields: &Fields<'_>) -> Result<(Trade, bool), Fault> {
         let maker = fields.get(self.maker);

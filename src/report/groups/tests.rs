@@ -1,3 +1,5 @@
+//! Groups by tier, exit, hour and symbol, from trades made by hand.
+
 use arb_core::{Direction, InstrumentId, Price, Qty, Timestamp, TradeStatus};
 
 use super::*;

@@ -8,16 +8,16 @@ use arb::{Decimal, EngineConfig, FillModel, Money, Price, Qty, Timestamp};
 
 use super::brackets;
 use crate::commands::{strategies, usage};
-use crate::market_data::{Files, NamedFile, Steps, gaps, instant};
+use crate::market_data::{Files, NamedFile, Steps, gaps, instant, symbol};
 
 /// What every back-test is told: data, costs and filters.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RunArgs {
-    /// Files of trades (.csv, .zip, .gz); SYMBOL=FILE for several instruments
+    /// Files of trades (.csv, .zip, .gz) or tapes (.arbt); SYMBOL=FILE for several instruments
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     trades: Vec<NamedFile>,
-    /// The venue's symbol
-    #[arg(long)]
+    /// The venue's symbol; a tape tells its own
+    #[arg(long, value_parser = symbol)]
     symbol: Option<String>,
     /// Settled funding rates
     #[arg(long, num_args = 1.., value_name = "FILE")]
@@ -28,6 +28,12 @@ pub(crate) struct RunArgs {
     /// Premium-index klines, for the running funding rate
     #[arg(long, num_args = 1.., value_name = "FILE")]
     premium_klines: Vec<NamedFile>,
+    /// Mark prices: rows, or klines of them
+    #[arg(long, num_args = 1.., value_name = "FILE")]
+    marks: Vec<NamedFile>,
+    /// Liquidations
+    #[arg(long, num_args = 1.., value_name = "FILE")]
+    liquidations: Vec<NamedFile>,
     /// First instant: 2024-08-08, RFC 3339 or epoch ms
     #[arg(long, value_parser = instant)]
     from: Option<Timestamp>,
@@ -40,20 +46,20 @@ pub(crate) struct RunArgs {
     /// When a resting target fills: by a trade through it, or by a queue model
     #[arg(long, value_enum, default_value_t = Fill::Through)]
     fill: Fill,
-    /// Fee of a maker fill, basis points
-    #[arg(long, default_value = "2", value_parser = bps)]
+    /// Fee of a maker fill, basis points; a rebate is negative
+    #[arg(long, default_value = "2", allow_negative_numbers = true, value_parser = maker_bps)]
     maker_bps: Decimal,
     /// Fee of a taker fill, basis points
-    #[arg(long, default_value = "5", value_parser = bps)]
+    #[arg(long, default_value = "5", allow_negative_numbers = true, value_parser = bps)]
     taker_bps: Decimal,
     /// Spread where there is no book, basis points
-    #[arg(long, default_value = "1", value_parser = bps)]
+    #[arg(long, default_value = "1", allow_negative_numbers = true, value_parser = bps)]
     spread_bps: Decimal,
     /// Slippage of a market order, basis points
-    #[arg(long, default_value = "1", value_parser = bps)]
+    #[arg(long, default_value = "1", allow_negative_numbers = true, value_parser = bps)]
     slippage_bps: Decimal,
     /// From a decision to its effect, ms
-    #[arg(long, default_value_t = 250)]
+    #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u32).range(..=60_000))]
     latency_ms: u32,
     /// Inputs that strategies must not see, such as open_interest,funding_rate
     #[arg(long, value_delimiter = ',', value_name = "INPUT")]
@@ -81,10 +87,18 @@ enum Fill {
     Queue,
 }
 
+fn bps_from(low: i64, text: &str) -> Result<Decimal, String> {
+    let number = Decimal::from_str_exact(text).ok();
+    let legal = number.filter(|value| (low.into()..=Decimal::ONE_THOUSAND).contains(value));
+    legal.ok_or_else(|| format!("{low} to 1000 basis points are allowed"))
+}
+
 pub(crate) fn bps(text: &str) -> Result<Decimal, String> {
-    let value = Decimal::from_str_exact(text).map_err(|e| e.to_string())?;
-    let legal = value >= Decimal::ZERO && value <= Decimal::from(1_000);
-    if legal { Ok(value) } else { Err("0 to 1000 basis points are allowed".to_owned()) }
+    bps_from(0, text)
+}
+
+fn maker_bps(text: &str) -> Result<Decimal, String> {
+    bps_from(-100, text)
 }
 
 impl RunArgs {
@@ -97,6 +111,8 @@ impl RunArgs {
         files.add(SourceKind::Funding, &self.funding)?;
         files.add(SourceKind::Metrics, &self.metrics)?;
         files.add(SourceKind::PremiumKlines, &self.premium_klines)?;
+        files.add(SourceKind::Marks, &self.marks)?;
+        files.add(SourceKind::Liquidations, &self.liquidations)?;
         Ok(files)
     }
 

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
-use arb::{Decimal, LeverageBracket, Money, decimal_text};
+use anyhow::{Context as _, Result, anyhow, bail};
+use arb::{Decimal, LeverageBracket, Money, brackets_flaw, decimal_text};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -25,19 +25,24 @@ struct Tier {
 
 /// Tiers by symbol, lowest first.
 pub(super) fn read(path: &Path) -> Result<Vec<(String, Vec<LeverageBracket>)>> {
-    let name = || path.display().to_string();
-    let text = std::fs::read_to_string(path).with_context(name)?;
-    let symbols: Vec<Symbol> = serde_json::from_str(&text).with_context(name)?;
+    let name = path.display();
+    let text = std::fs::read_to_string(path).with_context(|| name.to_string())?;
+    let symbols: Vec<Symbol> = serde_json::from_str(&text).map_err(|e| {
+        anyhow!("{name}:{}: {e}; a list of {{symbol, brackets}} is needed", e.line())
+    })?;
     let tier = |tier: Tier| LeverageBracket {
         notional_cap: tier.notional_cap,
         max_leverage: tier.initial_leverage,
         maint_margin_ratio: tier.maint_margin_ratio,
         cum: tier.cum,
     };
-    let table = |symbol: Symbol| {
-        let mut tiers: Vec<LeverageBracket> = symbol.brackets.into_iter().map(tier).collect();
+    let table = |Symbol { symbol, brackets }: Symbol| {
+        let mut tiers: Vec<LeverageBracket> = brackets.into_iter().map(tier).collect();
         tiers.sort_by_key(|tier| tier.notional_cap);
-        (symbol.symbol, tiers)
+        match brackets_flaw(&tiers) {
+            Some((field, message)) => bail!("{name}: {symbol}: {field}: {message}"),
+            None => Ok((symbol, tiers)),
+        }
     };
-    Ok(symbols.into_iter().map(table).collect())
+    symbols.into_iter().map(table).collect()
 }
