@@ -88,7 +88,11 @@ fn wrong_usage_and_bad_files_are_told_with_their_place() {
     let cases: [(&[&str], i32, &str); 5] = [
         (&["carry"], 2, "--bars or --funding is needed"),
         (&["carry", "--funding", &nameless], 2, "which symbol?"),
-        (&["carry", "--bars", &half], 1, ":7: open_time_utc: \"2023-12-01 05:30:00\" is no full hour"),
+        (
+            &["carry", "--bars", &half],
+            1,
+            ":7: open_time_utc: \"2023-12-01 05:30:00\" is no full hour",
+        ),
         (&["carry", "--bars", &cheap], 1, ":2: close_perp: \"-1\""),
         (&["carry", "--bars", &cheap, &cheap], 2, "ZUSDT has bars already"),
     ];
