@@ -18,5 +18,6 @@ mod naive;
 mod parity;
 #[cfg(feature = "report")]
 mod report;
+mod snapshot;
 mod support;
 mod sweep;
