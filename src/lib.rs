@@ -25,6 +25,8 @@
 //! # Ok(()) }
 //! ```
 
+#[cfg(feature = "node")]
+pub mod node;
 pub mod record;
 #[cfg(feature = "report")]
 pub mod report;

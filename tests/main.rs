@@ -15,6 +15,8 @@ mod golden;
 mod indicators;
 mod klines;
 mod naive;
+#[cfg(all(feature = "node", feature = "memory"))]
+mod node;
 mod parity;
 #[cfg(feature = "report")]
 mod report;

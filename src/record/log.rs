@@ -58,6 +58,23 @@ pub fn is_log(path: &Path) -> bool {
     segment::list(path).is_ok_and(|segments| !segments.is_empty())
 }
 
+/// Numbers of the last records of all segments but the last one, ascending.
+///
+/// # Errors
+/// [`RecordError::Io`].
+pub fn segment_ends(folder: &Path) -> Result<Vec<Seq>, RecordError> {
+    let segments = segment::list(folder).map_err(|e| in_file(folder, e.into()))?;
+    Ok(segments.iter().skip(1).map(|segment| segment.first - 1).collect())
+}
+
+/// The poisoned events of a log, by number.
+///
+/// # Errors
+/// [`RecordError::Io`].
+pub fn poisoned(folder: &Path) -> Result<Vec<Poisoned>, RecordError> {
+    poison::list(folder)
+}
+
 /// An error with the file it is about.
 fn in_file(path: &Path, error: RecordError) -> RecordError {
     RecordError::Segment { file: path.to_owned(), source: Box::new(error) }

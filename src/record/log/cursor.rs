@@ -3,7 +3,7 @@
 //! Invariant: a cursor reads up to the number it is told to be durable and never beyond, so it
 //! meets whole records only.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use arb_core::{ENGINE_VERSION, Event};
 
@@ -51,16 +51,16 @@ impl LogCursor {
         self.last
     }
 
+    /// The log's folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The header of the segment that is being read; none before the first record.
     #[must_use]
     pub fn header(&self) -> Option<&LogHeader> {
         self.open.as_ref().map(|open| &open.header)
-    }
-
-    /// Whether the next record begins a segment.
-    #[must_use]
-    pub fn is_at_segment(&self) -> bool {
-        segment::path_of(&self.folder, self.last + 1).exists()
     }
 
     /// The next record up to `durable`; none when everything until there was read.
