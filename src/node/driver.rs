@@ -235,10 +235,7 @@ impl Driver {
                 return Ok(());
             }
             if wakeup <= tick {
-                let at = self.stamp(wakeup);
-                self.cell.wake(at);
-                self.at = at;
-                self.answer(at).await?;
+                self.wake(wakeup).await?;
             } else {
                 let (at, grid) = (self.stamp(tick), self.grid.next());
                 self.grid.advance();
@@ -264,13 +261,26 @@ impl Driver {
         }
     }
 
+    /// Lets the venue do what it was asked to do by `wakeup`.
+    async fn wake(&mut self, wakeup: Timestamp) -> Result<(), NodeError> {
+        let at = self.stamp(wakeup);
+        self.cell.wake(at);
+        self.at = at;
+        self.answer(at).await
+    }
+
     /// A time that does not lie before the last event.
     fn stamp(&self, at: Timestamp) -> Timestamp {
         at.max(self.at)
     }
 
     /// Takes an event in, and everything the venue answers to it.
+    ///
+    /// What the venue was asked to do before that time it does first, as in every replay.
     pub(super) async fn input(&mut self, event: Event) -> Result<Seq, NodeError> {
+        while self.cell.next_wakeup() < event.at {
+            self.wake(self.cell.next_wakeup()).await?;
+        }
         let seq = self.decide(&event)?;
         self.follow(&event).await?;
         Ok(seq)

@@ -57,6 +57,19 @@ pub enum NodeError {
         /// Why.
         source: std::io::Error,
     },
+    /// The store holds more of the stream than the log does: it was filled from another log.
+    #[error(
+        "the store has record {stored} of stream {stream:?} and the log ends at {last}: they belong \
+         to different runs; restore the log, or name another run and another stream"
+    )]
+    StoreAhead {
+        /// The stream.
+        stream: String,
+        /// The last record of the stream in the store.
+        stored: Seq,
+        /// The last record of the log.
+        last: Seq,
+    },
     /// A part of the node died.
     #[error("a task of the node died: {0}")]
     Task(String),

@@ -119,6 +119,9 @@ impl Follower {
             Some(store) => Some(Projected::start(Arc::clone(store), &what).await?),
             None => None,
         };
+        if let Some(store) = &store {
+            check_place(&what.stream, store.done, *what.durable.borrow())?;
+        }
         let done = store.as_ref().map_or(Seq::MAX, |store| store.done);
         let state = {
             let what = what.clone();
@@ -155,10 +158,10 @@ impl Follower {
             let snapshot_due = state.is_snapshot_due();
             let state = self.state.insert(state);
             read?;
-            if state.chunk.is_empty() {
+            if state.chunk.is_empty() && !snapshot_due {
                 return Ok(());
             }
-            if let Some(store) = &mut self.store {
+            if let Some(store) = self.store.as_mut().filter(|_| !state.chunk.is_empty()) {
                 store.write(&state.chunk, &self.what).await?;
             }
             set(&self.what.counters.stored_seq, state.replica.seq);
@@ -222,12 +225,10 @@ impl State {
 
     fn read(&mut self, upto: Seq) -> Result<(), NodeError> {
         self.ends = segment_ends(self.cursor.folder())?;
-        while self.chunk.len() < CHUNK {
+        // A segment ends behind the last record read when the next one was begun meanwhile.
+        while self.chunk.len() < CHUNK && !self.is_snapshot_due() {
             let Some((seq, event)) = self.replica.next(&mut self.cursor, upto)? else { break };
             self.chunk.take(seq, event, &self.replica.cell);
-            if self.is_snapshot_due() {
-                break;
-            }
         }
         Ok(())
     }
@@ -363,6 +364,14 @@ impl Projected {
         let entries: Vec<LogEntry<'_>> = chunk.entries().collect();
         self.store.append_log(&self.source, &self.catalog, &entries).await
     }
+}
+
+/// Makes sure that the store was not filled from another log.
+pub(super) fn check_place(stream: &str, stored: Seq, last: Seq) -> Result<(), NodeError> {
+    if stored <= last {
+        return Ok(());
+    }
+    Err(NodeError::StoreAhead { stream: stream.to_owned(), stored, last })
 }
 
 async fn sleep_until(at: Option<tokio::time::Instant>) {

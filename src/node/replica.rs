@@ -62,33 +62,43 @@ impl Replica {
         cursor: &mut LogCursor,
         durable: Seq,
     ) -> Result<Option<(Seq, Event)>, NodeError> {
-        let Some(record) = cursor.next(durable)? else {
-            self.seq = cursor.last();
+        self.compare(cursor, durable)?;
+        if !self.unlogged().is_empty() {
             return Ok(None);
-        };
-        let LogRecord::Event(event) = record else {
-            self.seq = cursor.last();
-            return Err(self.diverged("there is an output more"));
+        }
+        let event = match cursor.next(durable)? {
+            Some(LogRecord::Event(event)) => event,
+            Some(LogRecord::Output(_)) => {
+                self.seq = cursor.last();
+                return Err(self.diverged("there is an output more"));
+            }
+            None => {
+                self.seq = cursor.last();
+                return Ok(None);
+            }
         };
         let seq = cursor.last();
         self.seq = seq;
         self.run(&event)?;
+        self.compare(cursor, durable)?;
+        Ok(Some((seq, event)))
+    }
+
+    /// Compares what the log has of the outputs of the last event.
+    fn compare(&mut self, cursor: &mut LogCursor, durable: Seq) -> Result<(), NodeError> {
         while self.compared < self.cell.out.len() {
-            match cursor.next(durable)? {
-                Some(LogRecord::Output(bytes)) => {
-                    let own = self.cell.out.get(self.compared);
-                    let told = is_same(own, bytes, &mut self.scratch);
-                    self.seq += 1;
-                    self.compared += 1;
-                    if !told {
-                        return Err(self.diverged(&format!("{own:?} differs", own = self.last())));
-                    }
-                }
-                Some(LogRecord::Event(_)) => return Err(self.diverged("an output is missing")),
-                None => break,
+            let Some(record) = cursor.next(durable)? else { return Ok(()) };
+            let LogRecord::Output(bytes) = record else {
+                return Err(self.diverged("an output is missing"));
+            };
+            let same = is_same(self.cell.out.get(self.compared), bytes, &mut self.scratch);
+            self.seq += 1;
+            self.compared += 1;
+            if !same {
+                return Err(self.diverged(&format!("{:?} differs", self.last())));
             }
         }
-        Ok(Some((seq, event)))
+        Ok(())
     }
 
     fn last(&self) -> Option<&Output> {

@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use super::driver::{Driver, Ends, News, Stop, last_trade_ids, words};
 use super::error::NodeError;
 use super::feeds::{Feed, Intake, Resume, supervise};
-use super::follower::{Following, follow};
+use super::follower::{Following, check_place, follow};
 use super::grid::Grid;
 use super::handle::Handle;
 use super::journal::Journal;
@@ -41,6 +41,11 @@ pub(super) async fn start(mut options: NodeOptions) -> Result<Node, NodeError> {
     let notes = Arc::new(NoteRing::new());
     let counters = Arc::new(Counters::default());
     let (opened, replica, mut started) = recover(&options, &header, &notes).await?;
+    if let Some(store) = &options.store
+        && let Ok(Some(cursor)) = store.cursor(&options.stream).await
+    {
+        check_place(&options.stream, cursor.seq, started.records)?;
+    }
     let (commands, asked) = mpsc::channel(COMMANDS);
     let (queue, batches) = mpsc::channel(options.queue.max(1));
     let (view, views) = watch::channel(Arc::new(nothing()));

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use arb::node::{Clock, Feed, Node, NodeOptions, Resume, ScaledClock};
-use arb::port::{Catalog, InstrumentStore as _, MarketFeed, Store, TapeStore as _};
+use arb::port::{Catalog, MarketFeed, Store};
 use arb::record::log::{LogOptions, LogView};
 use arb::record::{Replayed, replay};
 use arb::{
@@ -80,12 +81,16 @@ impl Script {
 
     /// A feed of it, which begins where the clock is and fetches what was missed.
     pub fn feed(&self, clock: &Arc<dyn Clock>) -> Feed {
-        let (script, clock) = (self.clone(), Arc::clone(clock));
+        self.paced(&Pace::Wait(Arc::clone(clock)))
+    }
+
+    pub fn paced(&self, pace: &Pace) -> Feed {
+        let (script, pace) = (self.clone(), pace.clone());
         Feed {
             name: "tape".to_owned(),
             instruments: vec![BTC],
             open: Box::new(move |resume: &Resume| {
-                Box::new(ScriptFeed::open(&script, &clock, resume)) as Box<dyn MarketFeed>
+                Box::new(ScriptFeed::open(&script, &pace, resume)) as Box<dyn MarketFeed>
             }),
         }
     }
@@ -102,18 +107,64 @@ fn inputs(step: i64) -> [InputValue; 3] {
     ]
 }
 
+/// How a feed and time go together.
+#[derive(Clone, Debug)]
+pub enum Pace {
+    /// The feed waits for the clock.
+    Wait(Arc<dyn Clock>),
+    /// The clock stands still until the feed moves it: as fast as the machine can, in real time.
+    Step(Arc<StepClock>),
+}
+
+impl Pace {
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        match self {
+            Self::Wait(clock) => Arc::clone(clock),
+            Self::Step(clock) => Arc::clone(clock) as Arc<dyn Clock>,
+        }
+    }
+
+    async fn reach(&self, at: Timestamp) -> Timestamp {
+        match self {
+            Self::Wait(clock) => tokio::time::sleep(clock.wait(at)).await,
+            Self::Step(clock) => clock.0.store(at.as_nanos(), Ordering::SeqCst),
+        }
+        self.clock().now()
+    }
+}
+
+/// A clock that somebody moves.
+#[derive(Debug)]
+pub struct StepClock(AtomicI64);
+
+impl StepClock {
+    pub fn pace(at: Timestamp) -> Pace {
+        Pace::Step(Arc::new(Self(AtomicI64::new(at.as_nanos()))))
+    }
+}
+
+impl Clock for StepClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_nanos(self.0.load(Ordering::SeqCst))
+    }
+
+    fn wait(&self, until: Timestamp) -> Duration {
+        if until <= self.now() { Duration::ZERO } else { Duration::from_secs(3_600) }
+    }
+}
+
 /// Delivers a script as a venue does: what is due comes in one batch, what passed while nobody
 /// listened is fetched by id after the first trade.
 pub struct ScriptFeed {
     script: Script,
-    clock: Arc<dyn Clock>,
+    pace: Pace,
     at: usize,
     missed: Option<Vec<Trade>>,
 }
 
 impl ScriptFeed {
-    pub fn open(script: &Script, clock: &Arc<dyn Clock>, resume: &Resume) -> Self {
-        let now = clock.now();
+    pub fn open(script: &Script, pace: &Pace, resume: &Resume) -> Self {
+        let now = pace.clock().now();
         let at = script.events.partition_point(|(arrives, _)| *arrives < now);
         let known = resume.last_trade_ids.first().copied().flatten();
         let seen = |event: &Event| match event.kind {
@@ -124,7 +175,7 @@ impl ScriptFeed {
             script.events[..at].iter().filter_map(|(_, event)| seen(event)).collect();
         missed.sort_by_key(|trade| trade.id);
         let missed = known.map(|_| missed).filter(|missed| !missed.is_empty());
-        Self { script: script.clone(), clock: Arc::clone(clock), at, missed }
+        Self { script: script.clone(), pace: pace.clone(), at, missed }
     }
 }
 
@@ -132,8 +183,7 @@ impl ScriptFeed {
 impl MarketFeed for ScriptFeed {
     async fn next(&mut self, out: &mut Vec<Event>) -> Result<bool, VenueError> {
         let Some((arrives, _)) = self.script.events.get(self.at) else { return Ok(false) };
-        tokio::time::sleep(self.clock.wait(*arrives)).await;
-        let now = self.clock.now();
+        let now = self.pace.reach(*arrives).await;
         while let Some((arrives, event)) = self.script.events.get(self.at) {
             if *arrives > now {
                 break;
@@ -153,17 +203,28 @@ impl MarketFeed for ScriptFeed {
 
 /// A folder with a log and a store beside it.
 pub struct Place {
-    pub folder: tempfile::TempDir,
+    pub folder: PathBuf,
     pub store: Arc<dyn Store>,
+    /// Removed with the place.
+    _owned: Option<tempfile::TempDir>,
 }
 
 impl Place {
     pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), store: Arc::new(MemoryStore::new()) }
+        let owned = tempfile::tempdir().unwrap();
+        let (folder, store) = (owned.path().to_owned(), Arc::new(MemoryStore::new()));
+        Self { folder, store, _owned: Some(owned) }
+    }
+
+    /// With the store in a file.
+    #[cfg(feature = "sqlite")]
+    pub async fn with_file(folder: &Path) -> Self {
+        let store = arb::sqlite::SqliteOptions::new(folder.join("arb.db")).open().await.unwrap();
+        Self { folder: folder.to_owned(), store: Arc::new(store), _owned: None }
     }
 
     pub fn log(&self) -> PathBuf {
-        self.folder.path().join("log")
+        self.folder.join("log")
     }
 
     /// Options of a node here that flushes once a virtual minute and seals small segments.
@@ -208,13 +269,4 @@ pub async fn run(place: &Place, script: &Script, clock: &Arc<dyn Clock>) -> Node
     let mut node = Node::start(options).await.unwrap();
     node.feeds_ended().await;
     node
-}
-
-pub fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
-        .map(|entries| entries.map(|entry| entry.unwrap().path()).collect())
-        .unwrap_or_default();
-    files.retain(|path| path.extension().is_some_and(|ext| ext == extension));
-    files.sort();
-    files
 }
