@@ -174,8 +174,7 @@ impl SimMarket {
         symbol: &str,
         trades: impl IntoIterator<Item = Trade>,
     ) -> Result<(Timestamp, Timestamp), MarketError> {
-        let place =
-            self.place(market, symbol).ok_or(MarketError::Unlisted(symbol.to_owned()))?;
+        let place = self.place(market, symbol).ok_or(MarketError::Unlisted(symbol.to_owned()))?;
         let prints = trades.into_iter().map(Print::from);
         let tape = Tape::new(prints).ok_or(MarketError::Empty(symbol.to_owned()))?;
         let span = (tape.first().at, tape.last().at);
@@ -196,8 +195,7 @@ impl SimMarket {
     ) -> Result<(Timestamp, Timestamp), MarketError> {
         let mut reader = Reader::default();
         lines.into_iter().for_each(|line| reader.line(line));
-        let recording =
-            reader.finish().ok_or(MarketError::Empty("the recording".to_owned()))?;
+        let recording = reader.finish().ok_or(MarketError::Empty("the recording".to_owned()))?;
         let symbol = recording.symbol;
         let place = self.place(market, &symbol).ok_or(MarketError::Unlisted(symbol))?;
         let (from, to) = recording.book.span();

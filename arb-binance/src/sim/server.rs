@@ -137,7 +137,8 @@ impl SimServer {
             clock: Clock { started: Instant::now(), info },
             away: AtomicBool::new(false),
         });
-        let tasks = [tokio::spawn(tick(shared.clone())), tokio::spawn(serve(listener, shared.clone()))];
+        let tasks =
+            [tokio::spawn(tick(shared.clone())), tokio::spawn(serve(listener, shared.clone()))];
         Ok(Self { shared, addresses, tasks })
     }
 

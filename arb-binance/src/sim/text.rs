@@ -5,8 +5,7 @@
 
 /// 10⁸: the units in one.
 const ONE: i64 = 100_000_000;
-const POWERS: [u64; 9] =
-    [100_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
+const POWERS: [u64; 9] = [100_000_000, 10_000_000, 1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
 
 /// Appends text to a buffer; every method hands itself back.
 #[derive(Debug)]

@@ -99,7 +99,8 @@ pub(super) fn market(args: &Args) -> Result<SimMarket> {
         Symbols::First(count) => symbols(*count),
     };
     for (file, trades) in &tapes {
-        let first = trades.first().with_context(|| format!("{}: no trades", file.path.display()))?;
+        let first =
+            trades.first().with_context(|| format!("{}: no trades", file.path.display()))?;
         let spec = listed(&mut specs, file.market, &file.symbol);
         // A pair of a multiplied contract has another price than the contract.
         if spec.symbol == file.symbol {
@@ -132,11 +133,7 @@ pub(super) fn market(args: &Args) -> Result<SimMarket> {
 }
 
 /// The symbol with this market's name, added where it is missing.
-fn listed<'s>(
-    specs: &'s mut Vec<SymbolSpec>,
-    market: Market,
-    name: &str,
-) -> &'s mut SymbolSpec {
+fn listed<'s>(specs: &'s mut Vec<SymbolSpec>, market: Market, name: &str) -> &'s mut SymbolSpec {
     let is_it = |spec: &SymbolSpec| match market {
         Market::Spot => spec.spot.as_ref().is_some_and(|spot| spot.symbol == name),
         _ => spec.symbol == name,
@@ -202,6 +199,8 @@ fn text(path: &Path) -> Result<String> {
         return String::from_utf8(bytes).with_context(named);
     }
     let mut text = String::new();
-    flate2::read::MultiGzDecoder::new(bytes.as_slice()).read_to_string(&mut text).with_context(named)?;
+    flate2::read::MultiGzDecoder::new(bytes.as_slice())
+        .read_to_string(&mut text)
+        .with_context(named)?;
     Ok(text)
 }

@@ -109,7 +109,8 @@ pub(crate) struct Hours {
 impl Hours {
     /// The trades of a line from one time to before another.
     pub(crate) fn bar(&self, (place, line): (usize, &Line), from: i64, to: i64) -> Bar {
-        let (first, last) = (from.div_euclid(HOUR) + i64::from(from.rem_euclid(HOUR) != 0), to.div_euclid(HOUR));
+        let (first, last) =
+            (from.div_euclid(HOUR) + i64::from(from.rem_euclid(HOUR) != 0), to.div_euclid(HOUR));
         if first >= last {
             return line.sum(from, to);
         }

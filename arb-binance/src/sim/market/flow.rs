@@ -31,9 +31,8 @@ impl Print {
     pub(crate) fn fills(self) -> impl Iterator<Item = (u64, i64)> {
         let count = (self.last - self.first + 1).cast_signed();
         let each = (self.qty / count).max(1);
-        (self.first..=self.last).map(move |id| {
-            (id, if id == self.last { self.qty - each * (count - 1) } else { each })
-        })
+        (self.first..=self.last)
+            .map(move |id| (id, if id == self.last { self.qty - each * (count - 1) } else { each }))
     }
 }
 

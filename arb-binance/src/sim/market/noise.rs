@@ -80,8 +80,7 @@ impl Noise {
             let steps = shift.min(17).saturating_sub(first);
             let doubled = amplitude << (steps / 2);
             // √2 in 30 binary places.
-            let amplitude =
-                if steps % 2 == 1 { (doubled * 1_518_500_250) >> 30 } else { doubled };
+            let amplitude = if steps % 2 == 1 { (doubled * 1_518_500_250) >> 30 } else { doubled };
             Octave { key: mix(key, i64::from(shift)), shift, amplitude }
         });
         Self { octaves: octaves.collect() }
@@ -223,7 +222,11 @@ mod tests {
     #[test]
     fn sizes_have_the_quantiles_of_a_log_normal() {
         let sizes = sizes();
-        assert!(sizes.is_sorted() && sizes[2_047] == 255 && sizes[2_048] == 256, "{}", sizes[2_047]);
+        assert!(
+            sizes.is_sorted() && sizes[2_047] == 255 && sizes[2_048] == 256,
+            "{}",
+            sizes[2_047]
+        );
         let p95 = sizes[4_096 * 95 / 100] as f64 / 256.0;
         assert!((p95.ln() / 1.6 - 1.645).abs() < 0.01, "{p95}");
     }

@@ -189,7 +189,8 @@ impl Reader {
         };
         if kind == RecordKind::Depth {
             let levels = |raw: Option<&RawValue>| -> Vec<Level> {
-                let rows = raw.and_then(|raw| serde_json::from_str::<Vec<[&str; 2]>>(raw.get()).ok());
+                let rows =
+                    raw.and_then(|raw| serde_json::from_str::<Vec<[&str; 2]>>(raw.get()).ok());
                 rows.unwrap_or_default().iter().filter_map(level).collect()
             };
             let (Some(first), Some(last)) = (wire.first, wire.u) else { return };
@@ -299,6 +300,10 @@ impl RecordedBook {
     /// Best bid and ask at a time, as the last recorded quote or else the book has them.
     pub(crate) fn top(&self, at: i64) -> Option<Top> {
         let depth = self.depth(at, 1);
-        Some(Top { update_id: depth.update_id, bid: *depth.bids.first()?, ask: *depth.asks.first()? })
+        Some(Top {
+            update_id: depth.update_id,
+            bid: *depth.bids.first()?,
+            ask: *depth.asks.first()?,
+        })
     }
 }

@@ -49,8 +49,9 @@ async fn compute(shared: &Arc<Shared>, call: Call) -> Answer {
         used_weight: 0,
         retry_after: None,
         delay_ms: 0,
-        body: b"{\"code\":-1000,\"msg\":\"An unknown error occurred while processing the request.\"}"
-            .to_vec(),
+        body:
+            b"{\"code\":-1000,\"msg\":\"An unknown error occurred while processing the request.\"}"
+                .to_vec(),
     })
 }
 

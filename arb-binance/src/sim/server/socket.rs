@@ -84,8 +84,12 @@ impl Sockets {
             self.listeners.resize_with(at + 1, || None);
         }
         if let Some(slot) = self.listeners.get_mut(at) {
-            let listener =
-                Listener { life: self.lives, sender, waiting: waiting.clone(), actions: Vec::new() };
+            let listener = Listener {
+                life: self.lives,
+                sender,
+                waiting: waiting.clone(),
+                actions: Vec::new(),
+            };
             *slot = Some(listener);
         }
         Mailbox { id, life: self.lives, receiver, waiting }
@@ -246,11 +250,7 @@ async fn act(socket: &mut WebSocket, batch: &Batch, action: Action) -> Next {
     if socket.feed(message).await.is_ok() { Next::Go } else { Next::End }
 }
 
-fn read(
-    message: Option<Result<Message, axum::Error>>,
-    shared: &Shared,
-    mailbox: &Mailbox,
-) -> Next {
+fn read(message: Option<Result<Message, axum::Error>>, shared: &Shared, mailbox: &Mailbox) -> Next {
     let Some(Ok(message)) = message else { return Next::End };
     let mut core = shared.core();
     if !core.sockets.is_alive(mailbox.id, mailbox.life) {

@@ -85,7 +85,9 @@ impl Listener {
             self.begin(&mut out, "subscriptions", now);
             out.raw("{\"subscriptions\":{\"ticker\":[");
         } else {
-            out.raw("{\"type\":\"subscriptions\",\"channels\":[{\"name\":\"ticker\",\"product_ids\":[");
+            out.raw(
+                "{\"type\":\"subscriptions\",\"channels\":[{\"name\":\"ticker\",\"product_ids\":[",
+            );
         }
         let names = self.products.iter().filter_map(|place| market.products().get(*place));
         for (number, product) in names.enumerate() {

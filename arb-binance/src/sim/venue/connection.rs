@@ -119,7 +119,8 @@ pub(super) fn read(text: &str) -> (Result<Asked, String>, String) {
     };
     let id = wire.id.map_or("null", RawValue::get).to_owned();
     let names = || {
-        let params = wire.params.ok_or("Invalid request: request ID must be an unsigned integer")?;
+        let params =
+            wire.params.ok_or("Invalid request: request ID must be an unsigned integer")?;
         serde_json::from_str::<Vec<String>>(params.get())
             .map_err(|_| "Invalid request: params must be a list of strings")
     };

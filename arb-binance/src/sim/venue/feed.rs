@@ -219,13 +219,7 @@ impl Feed {
         }
     }
 
-    fn say_quote(
-        &mut self,
-        line: &Line,
-        step: Step,
-        channel: &mut Channel,
-        out: &mut dyn Emit,
-    ) {
+    fn say_quote(&mut self, line: &Line, step: Step, channel: &mut Channel, out: &mut dyn Emit) {
         let top = line.top(line.edge(&mut self.cursor, step.at));
         let State::Quote(last) = &mut channel.state else { return };
         if last.is_some_and(|last| (last.bid, last.ask) == (top.bid, top.ask)) {
@@ -313,13 +307,7 @@ impl Feed {
     }
 
     /// Recorded records since the step before, in their order.
-    fn say_recorded(
-        &mut self,
-        line: &Line,
-        step: Step,
-        channels: &[Channel],
-        out: &mut dyn Emit,
-    ) {
+    fn say_recorded(&mut self, line: &Line, step: Step, channels: &[Channel], out: &mut dyn Emit) {
         let Some(book) = line.recorded_book() else { return };
         let mut place = self.record.unwrap_or_else(|| book.place_after(step.at - line.step));
         while let Some(record) = book.record(place).filter(|record| record.at <= step.at) {

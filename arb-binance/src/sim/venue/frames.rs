@@ -106,7 +106,12 @@ pub(super) fn spot_top_levels(out: &mut Text<'_>, line: &Line, depth: &Depth) {
 }
 
 /// Index and mark price with the running rate.
-pub(super) fn mark(out: &mut Text<'_>, line: &Line, (index, mark, rate): (i64, i64, i64), now: i64) {
+pub(super) fn mark(
+    out: &mut Text<'_>,
+    line: &Line,
+    (index, mark, rate): (i64, i64, i64),
+    now: i64,
+) {
     out.raw("{\"e\":\"markPriceUpdate\",\"E\":").int(now).raw(",\"s\":\"").raw(&line.symbol);
     out.raw("\",\"p\":").quoted(mark, 8).raw(",\"ap\":").quoted(mark, 8);
     out.raw(",\"P\":").quoted(index, 8).raw(",\"i\":").quoted(index, 8);

@@ -47,7 +47,11 @@ impl Host {
     /// The host that serves a path.
     #[must_use]
     pub fn of(path: &str) -> Self {
-        if path.starts_with("/api/") || path.starts_with("/sapi/") { Self::Spot } else { Self::Futures }
+        if path.starts_with("/api/") || path.starts_with("/sapi/") {
+            Self::Spot
+        } else {
+            Self::Futures
+        }
     }
 }
 
@@ -95,7 +99,11 @@ impl Refusal {
     pub(crate) fn body(&self) -> Vec<u8> {
         let mut body = Vec::new();
         let mut out = Text(&mut body);
-        out.raw("{\"code\":").int(self.code.into()).raw(",\"msg\":").quoted_text(&self.message).raw("}");
+        out.raw("{\"code\":")
+            .int(self.code.into())
+            .raw(",\"msg\":")
+            .quoted_text(&self.message)
+            .raw("}");
         body
     }
 }

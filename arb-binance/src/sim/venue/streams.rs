@@ -33,8 +33,13 @@ pub(crate) enum Kind {
     Trade,
     Quote,
     /// Top levels, or all changes; every so many milliseconds.
-    Depth { levels: Option<i64>, every: i64 },
-    Mark { every: i64 },
+    Depth {
+        levels: Option<i64>,
+        every: i64,
+    },
+    Mark {
+        every: i64,
+    },
     Liquidation,
     Kline(Interval, KlineForm),
     MiniTicker,

@@ -24,8 +24,12 @@ pub(super) fn exchange_info(ask: &Ask<'_>, out: &mut Text<'_>) -> Result<(), Ref
             limit(out, "ORDERS", ("MINUTE", 1), 1_200).raw(",");
             limit(out, "ORDERS", ("SECOND", 10), 300);
             out.raw("],\"exchangeFilters\":[],\"assets\":[");
-            out.raw("{\"asset\":\"USDT\",\"marginAvailable\":true,\"autoAssetExchange\":\"-10000\"},");
-            out.raw("{\"asset\":\"USDC\",\"marginAvailable\":true,\"autoAssetExchange\":\"-10000\"},");
+            out.raw(
+                "{\"asset\":\"USDT\",\"marginAvailable\":true,\"autoAssetExchange\":\"-10000\"},",
+            );
+            out.raw(
+                "{\"asset\":\"USDC\",\"marginAvailable\":true,\"autoAssetExchange\":\"-10000\"},",
+            );
             out.raw("{\"asset\":\"BNB\",\"marginAvailable\":true,\"autoAssetExchange\":\"-10\"}");
             out.raw("],\"symbols\":");
             let listed_at = ask.market.listed_at();
@@ -83,7 +87,9 @@ fn perpetual(out: &mut Text<'_>, line: &Line, listed_at: i64) {
     out.raw(",\"quantityPrecision\":").uint(qty.into());
     out.raw(",\"baseAssetPrecision\":8,\"quotePrecision\":8,\"underlyingType\":\"COIN\"");
     out.raw(",\"underlyingSubType\":[\"Layer-1\"],\"settlePlan\":0,\"triggerProtect\":\"0.0500\"");
-    out.raw(",\"liquidationFee\":\"0.012500\",\"marketTakeBound\":\"0.05\",\"maxMoveOrderLimit\":10000");
+    out.raw(
+        ",\"liquidationFee\":\"0.012500\",\"marketTakeBound\":\"0.05\",\"maxMoveOrderLimit\":10000",
+    );
     out.raw(",\"filters\":[{\"filterType\":\"PRICE_FILTER\",\"minPrice\":");
     let (lowest, highest) = bounds(line);
     out.quoted(lowest, price).raw(",\"maxPrice\":").quoted(highest, price);
@@ -123,7 +129,9 @@ fn pair(out: &mut Text<'_>, line: &Line) {
     out.raw("{\"filterType\":\"MAX_NUM_ALGO_ORDERS\",\"maxNumAlgoOrders\":5}]");
     out.raw(",\"permissions\":[],\"permissionSets\":[[\"SPOT\",\"MARGIN\"]]");
     out.raw(",\"defaultSelfTradePreventionMode\":\"EXPIRE_MAKER\"");
-    out.raw(",\"allowedSelfTradePreventionModes\":[\"EXPIRE_TAKER\",\"EXPIRE_MAKER\",\"EXPIRE_BOTH\"]}");
+    out.raw(
+        ",\"allowedSelfTradePreventionModes\":[\"EXPIRE_TAKER\",\"EXPIRE_MAKER\",\"EXPIRE_BOTH\"]}",
+    );
 }
 
 fn lots<'t, 'b>(
