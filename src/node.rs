@@ -33,12 +33,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arb_core::port::{Notifier, Store};
+use arb_core::port::{Clock, Notifier, Store};
 use arb_core::{EngineConfig, Registry};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-pub use self::clock::{Clock, ScaledClock, WallClock};
+pub use self::clock::{ScaledClock, WallClock};
 use self::driver::Stop;
 pub use self::error::NodeError;
 pub use self::feeds::{Feed, OpenFeed, Resume};

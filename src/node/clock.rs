@@ -3,21 +3,12 @@
 //! Invariant: times given to the engine are venue time. A clock may step back; the driver never
 //! passes that on.
 
-use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arb_core::Timestamp;
+use arb_core::port::Clock;
 use arb_core::time::nanos;
 use tokio::time::Instant;
-
-/// Tells venue time, and how long to wait for it.
-pub trait Clock: Send + Sync + fmt::Debug {
-    /// Venue time now.
-    fn now(&self) -> Timestamp;
-
-    /// Real time from now until a venue time; nothing when it has passed.
-    fn wait(&self, until: Timestamp) -> Duration;
-}
 
 /// The machine's own clock.
 #[derive(Clone, Copy, Debug, Default)]

@@ -10,7 +10,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use arb_core::port::{Receipt, View};
+use arb_core::port::{Clock, Receipt, View};
 use arb_core::time::DAY;
 use arb_core::{
     Command, Event, EventKind, FeedState, Health, Hole, InstrumentId, MarketState, Output,
@@ -20,7 +20,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use super::cell::Cell;
-use super::clock::Clock;
 use super::error::NodeError;
 use super::feeds::{Batch, Resume};
 use super::grid::Grid;

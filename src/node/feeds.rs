@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use arb_core::port::Clock;
 use arb_core::port::MarketFeed;
 use arb_core::{Event, EventKind, Hole, InstrumentId, Timestamp};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::clock::Clock;
 use super::metrics::{Counters, add};
 
 /// Longest pause before a feed is opened again.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use arb::node::{Clock, Feed, Node, NodeOptions, Resume, ScaledClock};
+use arb::node::{Feed, Node, NodeOptions, Resume, ScaledClock};
+use arb::port::Clock;
 use arb::port::{Catalog, MarketFeed, Store};
 use arb::record::log::{LogOptions, LogView};
 use arb::record::{Replayed, replay};

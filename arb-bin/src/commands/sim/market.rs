@@ -101,15 +101,15 @@ pub(super) fn market(args: &Args) -> Result<SimMarket> {
     for (file, trades) in &tapes {
         let first =
             trades.first().with_context(|| format!("{}: no trades", file.path.display()))?;
-        let spec = listed(&mut specs, file.market, &file.symbol);
+        list(&mut specs, file.market, &file.symbol);
         // A pair of a multiplied contract has another price than the contract.
-        if spec.symbol == file.symbol {
+        for spec in specs.iter_mut().filter(|spec| spec.symbol == file.symbol) {
             spec.price = first.price;
         }
     }
     for (market, text) in &frames {
         if let Some(name) = recorded_symbol(text) {
-            listed(&mut specs, *market, name);
+            list(&mut specs, *market, name);
         }
     }
     let epoch = Timestamp::from_millis(args.epoch.unwrap_or_else(wall));
@@ -132,17 +132,15 @@ pub(super) fn market(args: &Args) -> Result<SimMarket> {
     Ok(market)
 }
 
-/// The symbol with this market's name, added where it is missing.
-fn listed<'s>(specs: &'s mut Vec<SymbolSpec>, market: Market, name: &str) -> &'s mut SymbolSpec {
+/// Adds the symbol of this name in a market, where it is missing.
+fn list(specs: &mut Vec<SymbolSpec>, market: Market, name: &str) {
     let is_it = |spec: &SymbolSpec| match market {
         Market::Spot => spec.spot.as_ref().is_some_and(|spot| spot.symbol == name),
         _ => spec.symbol == name,
     };
-    let at = specs.iter().position(is_it).unwrap_or_else(|| {
+    if !specs.iter().any(is_it) {
         specs.push(symbol(name));
-        specs.len() - 1
-    });
-    &mut specs[at]
+    }
 }
 
 fn wall() -> i64 {

@@ -187,7 +187,7 @@ mod tests {
             assert!(spec.price.units() > 100 * spec.tick.units() && !spec.lot.is_zero(), "{name}");
             let lot = spec.price.notional(spec.lot).to_money().to_decimal();
             assert!(lot < 200.into(), "{name}: a lot is worth {lot}");
-            for spot in spec.spot {
+            if let Some(spot) = spec.spot {
                 let price = spec.price.units() / i64::from(spot.multiplier);
                 assert!(price >= 50 * spot.tick.units() && !spot.lot.is_zero(), "{name}");
             }

@@ -191,6 +191,7 @@ const fn whole(x: f64) -> i64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_precision_loss, reason = "small numbers")]
 mod tests {
     use super::*;
 

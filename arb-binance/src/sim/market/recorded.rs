@@ -39,7 +39,6 @@ pub(crate) struct Record {
 struct Update {
     at: i64,
     sent_at: i64,
-    first: u64,
     last: u64,
     bids: Vec<Level>,
     asks: Vec<Level>,
@@ -118,8 +117,6 @@ struct RecordWire<'a> {
     sent_at: Option<i64>,
     #[serde(rename = "T")]
     ts: Option<i64>,
-    #[serde(rename = "U")]
-    first: Option<u64>,
     u: Option<u64>,
     #[serde(borrow)]
     b: Option<&'a RawValue>,
@@ -193,10 +190,10 @@ impl Reader {
                     raw.and_then(|raw| serde_json::from_str::<Vec<[&str; 2]>>(raw.get()).ok());
                 rows.unwrap_or_default().iter().filter_map(level).collect()
             };
-            let (Some(first), Some(last)) = (wire.first, wire.u) else { return };
+            let Some(last) = wire.u else { return };
             let sent_at = wire.sent_at.unwrap_or(self.now);
             let (bids, asks) = (levels(wire.b), levels(wire.a));
-            self.updates.push(Update { at: self.now, sent_at, first, last, bids, asks });
+            self.updates.push(Update { at: self.now, sent_at, last, bids, asks });
         }
         self.records.push(Record { at: self.now, kind, payload: payload.into() });
     }

@@ -3,8 +3,6 @@
 //! Invariant: requests are answered in the venue's words; what no stream has is accepted and stays
 //! silent; more messages a second than allowed end the connection.
 
-use std::net::IpAddr;
-
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -40,7 +38,6 @@ pub(super) struct Connection {
     pub(super) route: Route,
     pub(super) form: Form,
     pub(super) life: Life,
-    pub(super) ip: IpAddr,
     pub(super) opened_at: i64,
     pub(super) next_ping: i64,
     /// When a pong must have come.
@@ -54,12 +51,11 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(route: Route, form: Form, ip: IpAddr, now: i64) -> Self {
+    pub(super) fn new(route: Route, form: Form, now: i64) -> Self {
         Self {
             route,
             form,
             life: Life::Open,
-            ip,
             opened_at: now,
             next_ping: now,
             pong_due: None,

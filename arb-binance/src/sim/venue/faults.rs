@@ -358,8 +358,10 @@ mod tests {
             }
             seen
         };
-        let (often, seldom) = (seen(10), seen(250));
-        assert!(often.len() > 195, "{}", often.len());
+        let (mut often, seldom) = (seen(10), seen(250));
+        // The last look of the second was then.
+        often.retain(|fault| fault.at_ms.unwrap() <= 99_750);
+        assert!(often.len() > 190, "{}", often.len());
         assert_eq!(often, seldom);
         assert!(ALL.iter().all(|kind| often.iter().any(|fault| fault.kind == *kind)));
     }

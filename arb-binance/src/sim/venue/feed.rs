@@ -13,8 +13,7 @@ use super::super::market::{
 use super::super::text::Text;
 use super::frames::{self, BarSpan};
 use super::outbox::ConnectionId;
-use super::streams::{Kind, KlineForm};
-use crate::wire::Interval;
+use super::streams::Kind;
 
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60_000;
@@ -125,7 +124,7 @@ impl Feed {
         let mut channels = std::mem::take(&mut self.channels);
         self.say_recorded(line, step, &channels, out);
         for channel in &mut channels {
-            self.say(market, line, step, channel, out);
+            self.say(market, step, channel, out);
         }
         self.channels = channels;
     }
@@ -149,14 +148,8 @@ impl Feed {
         }
     }
 
-    fn say(
-        &mut self,
-        market: &SimMarket,
-        line: &Line,
-        step: Step,
-        channel: &mut Channel,
-        out: &mut dyn Emit,
-    ) {
+    fn say(&mut self, market: &SimMarket, step: Step, channel: &mut Channel, out: &mut dyn Emit) {
+        let Some(line) = market.line(step.place) else { return };
         let recorded = line.records_at(step.at);
         match channel.kind {
             Kind::AggTrade => {
@@ -169,7 +162,7 @@ impl Feed {
             Kind::Quote => self.say_quote(line, step, channel, out),
             Kind::Depth { levels: None, .. } if recorded => {}
             Kind::Depth { levels: None, every } if step.is_due(every) => {
-                self.say_changes(line, every, step, channel, out);
+                self.say_changes(line, (every, step), channel, out);
             }
             Kind::Depth { levels: Some(levels), every } if step.is_due(every) => {
                 say_top_levels(line, (levels, every), step, channel, out);
@@ -179,8 +172,8 @@ impl Feed {
                 out.emit(channel, &mut |text| frames::mark(text, line, prices, step.now));
             }
             Kind::Liquidation => say_liquidation(line, step, channel, out),
-            Kind::Kline(interval, form) => {
-                self.say_bar(market, step, (interval, form), channel, out);
+            Kind::Kline(..) => {
+                self.say_bar(market, step, channel, out);
             }
             Kind::MiniTicker if step.is_due(SECOND) => {
                 let Some(day) = self.day(market, step) else { return };
@@ -232,8 +225,7 @@ impl Feed {
     fn say_changes(
         &mut self,
         line: &Line,
-        every: i64,
-        step: Step,
+        (every, step): (i64, Step),
         channel: &mut Channel,
         out: &mut dyn Emit,
     ) {
@@ -253,10 +245,10 @@ impl Feed {
         &mut self,
         market: &SimMarket,
         step: Step,
-        (interval, form): (Interval, KlineForm),
         channel: &mut Channel,
         out: &mut dyn Emit,
     ) {
+        let Kind::Kline(interval, form) = channel.kind else { return };
         let Some(line) = market.line(step.place) else { return };
         let State::Bar(running) = &mut channel.state else { return };
         let Some(mut now) = *running else {

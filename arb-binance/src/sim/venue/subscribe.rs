@@ -73,7 +73,7 @@ impl Venue {
             return Err(limited(Excess::TooMany { until, limit }, handshake.ip, now, 0));
         }
         self.wake(now);
-        let mut connection = Connection::new(route, form, handshake.ip, now);
+        let mut connection = Connection::new(route, form, now);
         connection.next_ping = now + super::ping_times(route).0;
         let free = self.connections.iter().position(Option::is_none);
         let number = free.unwrap_or(self.connections.len());
