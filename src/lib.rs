@@ -25,27 +25,31 @@
 //! # Ok(()) }
 //! ```
 
+#[cfg(feature = "node")]
+pub mod node;
 pub mod record;
 #[cfg(feature = "report")]
 pub mod report;
 pub mod sweep;
 
+#[cfg(feature = "sim")]
+pub use arb_binance::sim;
 pub use arb_core::{
     AccountConfig, Approved, AuthError, BAR, Backfill, Backtest, Book, Booked, Bracket, Budget,
     CarryLimits, CarryNote, CarryPosition, CarryStatus, ClientOrderId, ClosePair, Command,
     ConfigError, Configure, Context, Decimal, Decision, Direction, DropReason, ENGINE_VERSION,
-    Effect, Engine, EngineConfig, Entry, EntryCosts, Event, EventKind, Exit, ExitRules, Factor,
-    Factors, Factory, FeedState, Fill, FillModel, FundingSettled, Gap, GapAccepted, Health, Hole,
-    Indicators, Input, InputAges, InputName, InputValue, Inputs, Instrument, InstrumentConfig,
-    InstrumentId, Intent, Interest, Ledger, LeverageBracket, Line, Liquidations, Mark, Market,
-    MarketState, Money, Name, Notional, NumError, Observer, OpenPair, Order, OrderEvent, OrderKind,
-    OrderState, OrderStatus, OrderUpdate, Output, PaperConfig, PaperVenue, ParseIdError, Position,
-    Price, Purpose, Qty, QtySum, Quote, Reason, Record, Recorder, Refusal, Registry, RejectReason,
-    RiskConfig, RiskNote, RiskState, Role, Round, Rule, RuleOff, RunId, Side, Signal, SignedQty,
-    StoreError, Strategy, StrategyText, Tier, TimeInForce, Timestamp, Totals, Trade, TradeNote,
-    TradeStatus, TradingStatus, Transfer, Trip, VenueError, WorkingType, brackets_flaw,
-    decimal_text, default_brackets, fuzz_strategy_json, generator, hash_of, parse_strict, port,
-    stats, strategy, symbol_flaw, time,
+    Effect, Engine, EngineConfig, EngineSnapshot, EngineState, Entry, EntryCosts, Event, EventKind,
+    Exit, ExitRules, Factor, Factors, Factory, FeedState, Fill, FillModel, FundingSettled, Gap,
+    GapAccepted, Health, Hole, Indicators, Input, InputAges, InputName, InputValue, Inputs,
+    Instrument, InstrumentConfig, InstrumentId, Intent, Interest, Ledger, LeverageBracket, Line,
+    Liquidations, Mark, Market, MarketState, Memory, Money, Name, Notional, NumError, Observer,
+    OpenPair, Order, OrderEvent, OrderKind, OrderState, OrderStatus, OrderUpdate, Output,
+    PaperConfig, PaperVenue, ParseIdError, Phase, Position, Price, Purpose, Qty, QtySum, Quote,
+    Reason, Record, Recorder, Refusal, Registry, RejectReason, RiskConfig, RiskNote, RiskState,
+    Role, Round, Rule, RuleOff, RunId, Side, Signal, SignedQty, StoreError, Strategy, StrategyText,
+    Tier, TimeInForce, Timestamp, Totals, Trade, TradeNote, TradeStatus, TradingStatus, Transfer,
+    Trip, VenueError, WorkingType, brackets_flaw, decimal_text, default_brackets,
+    fuzz_strategy_json, generator, hash_of, parse_strict, port, stats, strategy, symbol_flaw, time,
 };
 #[cfg(feature = "memory")]
 pub use arb_store::MemoryStore;

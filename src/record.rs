@@ -8,13 +8,18 @@
 //! events and outputs are postcard. A journal ends with an empty record, so that a cut file is
 //! told from a whole one.
 
+pub mod log;
 mod parity;
 mod reader;
 mod replay;
 mod told;
 mod writer;
 
-use std::io;
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use arb_core::RunId;
 
 pub use self::parity::{
     Cause, CauseKind, Contents, Difference as ParityDifference, DifferenceKind, Evidence, Parity,
@@ -53,6 +58,9 @@ impl Kind {
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 struct Header {
     engine_version: String,
+    /// What a segment of a log says beside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    log: Option<Box<log::LogHeader>>,
 }
 
 /// Why a journal cannot be written or read.
@@ -67,7 +75,8 @@ pub enum RecordError {
     NotAJournal,
     /// Another engine wrote it.
     #[error(
-        "the journal was written by engine {found}; this one is {own} and may decide otherwise"
+        "the journal was written by engine {found}; this one is {own} and may decide otherwise: use \
+         that one, or begin anew in another folder"
     )]
     Version {
         /// The version that wrote it.
@@ -91,6 +100,52 @@ pub enum RecordError {
         /// What is wrong.
         what: String,
     },
+    /// Something is wrong with a file of a log.
+    #[error("{file}: {source}")]
+    Segment {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong.
+        source: Box<Self>,
+    },
+    /// Another process writes the log.
+    #[error("{folder}: another process writes this log; stop it, or use another folder")]
+    Locked {
+        /// The log's folder.
+        folder: PathBuf,
+    },
+    /// The log belongs to another run.
+    #[error(
+        "{folder}: the log is of run {found:?}, not of {given:?}; use its own run, or move the \
+         folder away to begin anew"
+    )]
+    OtherRun {
+        /// The log's folder.
+        folder: PathBuf,
+        /// Whose log it is.
+        found: RunId,
+        /// The run that wanted to write.
+        given: RunId,
+    },
+    /// A part of the log is not there.
+    #[error("{folder}: record {seq} is missing; the segment that held it was removed")]
+    Missing {
+        /// The log's folder.
+        folder: PathBuf,
+        /// The first missing record.
+        seq: u64,
+    },
+}
+
+/// Opens a journal, or the log of a node by its folder, for reading.
+///
+/// # Errors
+/// [`RecordError`] when it cannot be opened, or a log's end is damaged.
+pub fn open(path: &Path) -> Result<Box<dyn Read>, RecordError> {
+    if path.is_dir() {
+        return Ok(Box::new(log::LogView::open(path)?));
+    }
+    Ok(Box::new(BufReader::with_capacity(1 << 18, File::open(path)?)))
 }
 
 /// CRC-32 over kind and payload.

@@ -15,8 +15,11 @@ mod golden;
 mod indicators;
 mod klines;
 mod naive;
+#[cfg(all(feature = "node", feature = "memory"))]
+mod node;
 mod parity;
 #[cfg(feature = "report")]
 mod report;
+mod snapshot;
 mod support;
 mod sweep;

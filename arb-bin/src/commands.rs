@@ -7,6 +7,7 @@ pub(crate) mod funding;
 pub(crate) mod indicators;
 pub(crate) mod parity;
 pub(crate) mod replay;
+pub(crate) mod sim;
 pub(crate) mod strategies;
 pub(crate) mod sweep;
 pub(crate) mod tape;

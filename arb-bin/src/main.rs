@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    backtest, bench, carry, funding, indicators, parity, replay, strategies, sweep, tape,
+    backtest, bench, carry, funding, indicators, parity, replay, sim, strategies, sweep, tape,
 };
 
 /// Back-tests order-flow strategies on recorded Binance trades, exactly.
@@ -49,6 +49,8 @@ enum Command {
     Strategies(strategies::Command),
     /// Search a strategy's parameters with walk-forward folds, and say how much of it is luck
     Sweep(Box<sweep::Args>),
+    /// Run a simulated Binance: REST and streams that any client takes for the venue
+    Sim(Box<sim::Args>),
     /// Generate recorded trades
     #[command(subcommand)]
     Tape(tape::Command),
@@ -70,6 +72,7 @@ fn main() -> ExitCode {
         Command::Indicators(args) => indicators::run(&args),
         Command::Strategies(command) => strategies::run(&command),
         Command::Sweep(args) => sweep::run(&args),
+        Command::Sim(args) => sim::run(&args),
         Command::Tape(command) => tape::run(&command),
         Command::Bench(args) => bench::run(&args),
     };

@@ -1,7 +1,7 @@
 //! Binance USDⓈ-M futures and spot, and Coinbase's reference price.
 //!
-//! Everything here is pure: bytes and times in, core events and decisions out. A connection or a
-//! poller drives it; it waits for nothing and reads no clock.
+//! Everything but `net` is pure: bytes and times in, core events and decisions out; it waits for
+//! nothing and reads no clock. Feature `net` has the connections that drive it.
 //!
 //! | looking for | where |
 //! |---|---|
@@ -10,14 +10,19 @@
 //! | aggregate trades without a hole, over reconnects | [`TradeTracker`] |
 //! | request weight, never exceeded | [`Budget`] |
 //! | the Coinbase premium | [`Premium`] |
+//! | connections: hosts, requests, streams, the whole feed | `net` |
 
 mod book;
 mod budget;
 mod contiguity;
 mod fuzz;
+#[cfg(feature = "net")]
+pub mod net;
 mod premium;
 #[cfg(test)]
 mod recorded;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod wire;
 
 pub use crate::book::{BookSide, DepthRules, OrderBook, SnapshotOutcome, UpdateOutcome};

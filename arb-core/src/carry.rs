@@ -14,6 +14,8 @@ pub(crate) mod quantities;
 
 use rust_decimal::Decimal;
 
+use serde::{Deserialize, Serialize};
+
 use self::quantities::Lots;
 use crate::event::Side;
 use crate::instrument::InstrumentId;
@@ -21,13 +23,14 @@ use crate::num::{Money, Price, Qty, Round};
 use crate::order::{Book, ClientOrderId, Fill, OrderUpdate, Purpose, RunId};
 use crate::output::{CarryNote, CarryStatus};
 use crate::risk::CarryLimits;
+use crate::strategy::Name;
 use crate::time::{SECOND, Timestamp};
 
 /// Wait after the first order that ended without a fill; doubled by each further one, six times.
 const FIRST_RETRY: i64 = SECOND / 20;
 
 /// What a pair is made of before its first fill.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct PairPlan {
     pub(crate) run: RunId,
     pub(crate) intent: u64,
@@ -40,7 +43,7 @@ pub(crate) struct PairPlan {
 }
 
 /// One of the two legs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum LegOf {
     Perp,
     Spot,
@@ -76,7 +79,7 @@ pub(crate) enum Mood {
 }
 
 /// The order that works for the pair.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Working {
     id: ClientOrderId,
     leg: LegOf,
@@ -86,7 +89,7 @@ struct Working {
 }
 
 /// One carry pair.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct CarryPair {
     pub(crate) plan: PairPlan,
     /// Contracts wanted short.
@@ -95,7 +98,7 @@ pub(crate) struct CarryPair {
     perp: Qty,
     /// Coins held by this pair now.
     spot: Qty,
-    closing: Option<&'static str>,
+    closing: Option<Name>,
     working: Option<Working>,
     ordinals: [u16; 2],
     unhedged_since: Option<Timestamp>,
@@ -199,7 +202,7 @@ impl CarryPair {
 
     /// Closes the pair; the first reason stays.
     pub(crate) fn close(&mut self, reason: &'static str) {
-        self.closing.get_or_insert(reason);
+        self.closing.get_or_insert(Name::Borrowed(reason));
         self.target = Qty::ZERO;
     }
 
@@ -442,7 +445,7 @@ impl CarryPair {
             let quotient = value.checked_div(qty.to_decimal())?;
             Price::from_decimal(quotient.round_dp(8), Round::Down).ok()
         };
-        let status = match (self.closed_at, self.closing, self.perp < self.target) {
+        let status = match (self.closed_at, &self.closing, self.perp < self.target) {
             (Some(_), ..) => CarryStatus::Closed,
             (None, Some(_), _) => CarryStatus::Closing,
             (None, None, true) => CarryStatus::Opening,
@@ -454,7 +457,7 @@ impl CarryPair {
             perp: self.plan.perp,
             spot: self.plan.spot,
             status,
-            reason: self.closing.map(str::to_owned),
+            reason: self.closing.as_deref().map(str::to_owned),
             opened_at: self.opened_at,
             closed_at: self.closed_at,
             perp_qty: self.perp,

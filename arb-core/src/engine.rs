@@ -9,12 +9,16 @@ mod decide;
 mod orders;
 mod protect;
 mod setup;
+mod snapshot;
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
+pub use self::snapshot::{EngineSnapshot, EngineState};
 use crate::config::EngineConfig;
 use crate::error::ConfigError;
-use crate::event::{Configure, Event, EventKind, FundingSettled, Trade};
+use crate::event::{Configure, Event, EventKind, FundingSettled, Phase, Trade};
 use crate::instrument::InstrumentId;
 use crate::ledger::Ledger;
 use crate::market::{InputName, MarketState};
@@ -68,6 +72,7 @@ struct Core {
     trades_wanted: bool,
     intents: Vec<Intent>,
     presence: Presence,
+    phase: Phase,
 }
 
 /// A strategy with what the engine remembers about it.
@@ -82,7 +87,7 @@ struct Slot {
 }
 
 /// How often each market input was present at a decision.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Presence {
     decisions: u64,
     present: [u64; InputName::ALL.len()],
@@ -230,6 +235,7 @@ impl Core {
                 self.guard.on_transfer(transfer.amount);
             }
             EventKind::Health(health) => self.guard.on_health(health),
+            EventKind::Phase(phase) => self.phase = *phase,
             kind => self.on_market_event(event, kind, out),
         }
     }

@@ -234,6 +234,11 @@ pub enum Command {
         /// Why it is safe to go on.
         reason: String,
     },
+    /// Only risk-reducing orders, until a reset.
+    Halt {
+        /// Why.
+        reason: String,
+    },
 }
 
 /// A deposit (positive) or withdrawal (negative), never a profit or loss.
@@ -265,6 +270,19 @@ pub enum Health {
     },
     /// Price of one USDT in USD.
     Peg(#[serde(with = "decimal_text")] Decimal),
+    /// Whether events can be made durable; while they cannot, no risk is added.
+    Log(FeedState),
+}
+
+/// Whether what strategies want counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// History runs through the engine: strategies see it, and what they want is discarded.
+    WarmUp,
+    /// The present.
+    #[default]
+    Live,
 }
 
 /// What happened.
@@ -299,6 +317,8 @@ pub enum EventKind {
     Order(Box<OrderEvent>),
     /// The decision grid reached this venue time.
     Tick(Timestamp),
+    /// From here on strategies only watch, or act.
+    Phase(Phase),
 }
 
 impl EventKind {
@@ -307,7 +327,7 @@ impl EventKind {
     pub const fn rank(&self) -> u8 {
         match self {
             Self::Configure(_) => 0,
-            Self::Command(_) | Self::Transfer(_) | Self::Health(_) => 1,
+            Self::Command(_) | Self::Transfer(_) | Self::Health(_) | Self::Phase(_) => 1,
             Self::Funding(_) => 2,
             Self::Mark(_) => 3,
             Self::Input(_) => 4,
@@ -340,7 +360,8 @@ impl EventKind {
             | Self::Command(_)
             | Self::Transfer(_)
             | Self::Health(_)
-            | Self::Tick(_) => None,
+            | Self::Tick(_)
+            | Self::Phase(_) => None,
         }
     }
 }

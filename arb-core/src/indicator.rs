@@ -19,11 +19,13 @@ use std::fmt;
 pub use self::bars::BAR;
 pub(crate) use self::holes::Missing;
 pub(crate) use self::window::Windows;
+use serde::{Deserialize, Serialize};
+
 use crate::num::{ONE, Price, Qty};
 use crate::time::Timestamp;
 
 /// A sum of signed quantities in base units, exact.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct QtySum(pub(crate) i128);
 
 impl QtySum {
@@ -61,7 +63,7 @@ impl fmt::Display for QtySum {
 }
 
 /// One row of indicators, taken at a point of the decision grid.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Indicators {
     /// Grid time.
     pub time: Timestamp,

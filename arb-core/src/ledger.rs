@@ -13,6 +13,8 @@ use std::collections::VecDeque;
 
 use rust_decimal::Decimal;
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::NumError;
 use crate::event::FundingSettled;
 use crate::instrument::InstrumentId;
@@ -37,7 +39,7 @@ pub struct Booked {
 }
 
 /// Sums over the life of an account or a position.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Totals {
     /// Realised profit before fees and funding.
     pub realised: Money,
@@ -48,7 +50,7 @@ pub struct Totals {
 }
 
 /// A holding in one instrument.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Position {
     net_qty: SignedQty,
     /// Signed cost of `net_qty` in 10⁻¹⁶, with the residue of earlier roundings.
@@ -177,7 +179,7 @@ pub(crate) fn share_of(notional: Notional, ratio: Decimal) -> Money {
 }
 
 /// A cross-margin account in one quote currency.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
     wallet: Money,
     totals: Totals,

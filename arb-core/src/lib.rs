@@ -29,11 +29,11 @@ pub use crate::backtest::{Backtest, Observer, Recorder};
 pub use crate::config::{
     AccountConfig, EngineConfig, InstrumentConfig, Record, StrategyText, hash_of,
 };
-pub use crate::engine::Engine;
+pub use crate::engine::{Engine, EngineSnapshot, EngineState};
 pub use crate::error::{AuthError, ConfigError, Line, NumError, StoreError, VenueError};
 pub use crate::event::{
     Backfill, Command, Configure, Direction, Event, EventKind, FeedState, FundingSettled, Gap,
-    GapAccepted, Health, Input, InputValue, Mark, Quote, Side, Trade, Transfer,
+    GapAccepted, Health, Input, InputValue, Mark, Phase, Quote, Side, Trade, Transfer,
 };
 pub use crate::indicator::{BAR, Indicators, QtySum};
 pub use crate::instrument::{
@@ -55,8 +55,8 @@ pub use crate::paper::{FillModel, PaperConfig, PaperVenue};
 pub use crate::risk::{Approved, Budget, CarryLimits, Refusal, RiskConfig, RiskState, Rule, Trip};
 pub use crate::strategy::{
     Bracket, CarryPosition, ClosePair, Context, Decision, Entry, EntryCosts, Exit, ExitRules,
-    Factor, Factors, Factory, Intent, Interest, Name, OpenPair, Reason, Registry, Strategy, Tier,
-    fuzz_strategy_json, parse_strict,
+    Factor, Factors, Factory, Intent, Interest, Memory, Name, OpenPair, Reason, Registry, Strategy,
+    Tier, fuzz_strategy_json, parse_strict,
 };
 pub use crate::time::Timestamp;
 pub use rust_decimal::Decimal;

@@ -7,6 +7,8 @@
 mod inputs;
 
 pub use self::inputs::{InputAges, InputName, Inputs, Liquidations};
+use serde::{Deserialize, Serialize};
+
 use crate::event::{Quote, Trade};
 use crate::indicator::{Indicators, Missing, Windows};
 use crate::instrument::{Instrument, InstrumentId};
@@ -21,7 +23,7 @@ const NO_TRADE: u64 = u64::MAX;
 const QUOTE_MAX_AGE: i64 = 10 * SECOND;
 
 /// The state of one instrument.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct MarketState {
     id: InstrumentId,
     next_trade_id: u64,

@@ -328,6 +328,8 @@ pub enum RejectReason {
     DuplicateId,
     /// Any other code of the venue.
     Code(i32),
+    /// It never left: its record could not be made durable.
+    NotDurable,
 }
 
 /// What the venue says about an order of ours.
@@ -378,7 +380,7 @@ pub enum OrderStatus {
 }
 
 /// An order we sent, as far as we know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderState {
     /// What was sent.
     pub order: Order,

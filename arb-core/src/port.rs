@@ -5,8 +5,10 @@
 
 mod store;
 
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_core::Stream;
@@ -73,6 +75,17 @@ pub trait MarketFeed: Send {
     /// [`VenueError`] when the feed cannot go on; a lost connection alone is an
     /// [`EventKind::Gap`](crate::EventKind::Gap).
     async fn next(&mut self, out: &mut Vec<Event>) -> Result<bool, VenueError>;
+}
+
+/// What time it is, for whatever waits: the core itself reads no clock.
+///
+/// Times are the venue's. A clock may step back; drivers never pass that on.
+pub trait Clock: Send + Sync + fmt::Debug {
+    /// Venue time now.
+    fn now(&self) -> Timestamp;
+
+    /// Real time from now until a venue time; nothing when it has passed.
+    fn wait(&self, until: Timestamp) -> Duration;
 }
 
 /// Tells people; never an alarm path.

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::context::{CarryPosition, Context, EntryCosts};
 pub use self::registry::{Factory, Registry, fuzz_strategy_json, parse_strict};
+use crate::error::ConfigError;
 use crate::event::{Direction, Event, Side};
 use crate::instrument::InstrumentId;
 use crate::num::{Price, decimal_text};
@@ -59,6 +60,33 @@ pub trait Strategy: Send + fmt::Debug {
 
     /// Looks at one event and adds what it wants to `out`.
     fn on_event(&mut self, cx: &Context<'_>, event: &Event, out: &mut Vec<Intent>);
+
+    /// What it remembers beyond its configuration, so that a snapshot can hold it.
+    ///
+    /// A strategy that does not say keeps the engine from being snapshotted: a restart then runs
+    /// the whole log again, which is slow and right.
+    fn memory(&self) -> Memory {
+        Memory::Untold
+    }
+
+    /// Takes back what [`memory`](Self::memory) told.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when the bytes are not its own.
+    fn recall(&mut self, _memory: &[u8]) -> Result<(), ConfigError> {
+        Err(ConfigError::new("snapshot", None, self.name(), "cannot take back a memory"))
+    }
+}
+
+/// What a strategy remembers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Memory {
+    /// Something, or nothing: it does not say.
+    Untold,
+    /// Nothing: it is a function of the context alone.
+    Nothing,
+    /// This.
+    Bytes(Vec<u8>),
 }
 
 /// What a strategy wants.
@@ -142,7 +170,7 @@ pub struct ClosePair {
 ///
 /// The stop distance is the largest of `stop_atr × atr`, `min_stop_bps`, `min_stop_ticks` ticks
 /// and `min_stop_spreads` spreads; the targets are multiples of that distance.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bracket {
     /// ATR of the decision, in price units.
     pub atr: f64,

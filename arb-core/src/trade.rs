@@ -13,6 +13,8 @@ mod stop;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::Direction;
 use crate::instrument::InstrumentId;
 use crate::num::{Money, Price, Qty, Round};
@@ -32,7 +34,7 @@ pub(crate) enum Action {
 }
 
 /// What a trade is made of before its first fill.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Plan {
     pub(crate) run: RunId,
     pub(crate) intent: u64,
@@ -63,7 +65,7 @@ impl Plan {
 }
 
 /// A stop at the venue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Stop {
     id: ClientOrderId,
     price: Price,
@@ -71,7 +73,7 @@ struct Stop {
 }
 
 /// Why the position is being closed at market.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum CloseReason {
     Timeout,
     SignalFlip,
@@ -81,7 +83,7 @@ pub(crate) enum CloseReason {
 }
 
 /// One directional trade.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct DirectionalTrade {
     pub(crate) plan: Plan,
     status: TradeStatus,

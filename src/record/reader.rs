@@ -4,6 +4,7 @@
 
 use std::io::{self, Read};
 
+use super::log::LogHeader;
 use super::{Header, Kind, MAGIC, MAX_RECORD, RecordError, checksum};
 
 /// The records of a journal.
@@ -14,18 +15,29 @@ pub(super) struct Reader<R> {
     /// Where the record read last begins.
     last_at: u64,
     records: u64,
+    kind: Kind,
     payload: Vec<u8>,
 }
 
 impl<R: Read> Reader<R> {
     /// Nothing read yet.
     pub(super) const fn new(input: R) -> Self {
-        Self { input, offset: 0, last_at: 0, records: 0, payload: Vec::new() }
+        Self { input, offset: 0, last_at: 0, records: 0, kind: Kind::Header, payload: Vec::new() }
     }
 
     /// The bytes of the record read last.
     pub(super) fn payload(&self) -> &[u8] {
         &self.payload
+    }
+
+    /// The kind of the record read last.
+    pub(super) const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Where the record read last ends.
+    pub(super) const fn offset(&self) -> u64 {
+        self.offset
     }
 
     /// What is wrong behind the record read last.
@@ -69,7 +81,7 @@ impl<R: Read> Reader<R> {
             return Err(self.corrupt("the checksum differs"));
         }
         let kind = Kind::from_code(code).ok_or_else(|| self.corrupt("an unknown kind"))?;
-        self.payload = payload;
+        (self.payload, self.kind) = (payload, kind);
         self.records += 1;
         self.last_at = self.offset;
         self.offset += 9 + u64::from(length);
@@ -90,6 +102,11 @@ impl<R: Read> Reader<R> {
 
     /// Reads the beginning and tells the version of the engine that wrote it.
     pub(super) fn header(&mut self) -> Result<String, RecordError> {
+        Ok(self.full_header()?.0)
+    }
+
+    /// The same, with what a segment of a log says beside.
+    pub(super) fn full_header(&mut self) -> Result<(String, Option<Box<LogHeader>>), RecordError> {
         let mut magic = [0; MAGIC.len()];
         self.input.read_exact(&mut magic).map_err(|_| RecordError::NotAJournal)?;
         if magic != *MAGIC {
@@ -100,6 +117,6 @@ impl<R: Read> Reader<R> {
             return Err(self.corrupt("the header is missing"));
         }
         let header: Header = serde_json::from_slice(&self.payload).map_err(|e| self.corrupt(e))?;
-        Ok(header.engine_version)
+        Ok((header.engine_version, header.log))
     }
 }

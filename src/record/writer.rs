@@ -25,7 +25,7 @@ impl<W: Write> JournalWriter<W> {
     pub fn new(out: W) -> Result<Self, RecordError> {
         let mut writer = Self { out, buffer: Vec::new(), failed: None };
         writer.out.write_all(MAGIC)?;
-        let header = Header { engine_version: ENGINE_VERSION.to_owned() };
+        let header = Header { engine_version: ENGINE_VERSION.to_owned(), log: None };
         let text = serde_json::to_vec(&header).map_err(std::io::Error::from)?;
         writer.write(Kind::Header, &text)?;
         Ok(writer)

@@ -2,13 +2,12 @@
 
 mod table;
 
-use std::fs::File;
-use std::io::{self, BufReader, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use arb::Decimal;
-use arb::record::{Parity, ParityDifference, ParityError, Tolerance, Which, parity};
+use arb::record::{self, Parity, ParityDifference, ParityError, Tolerance, Which, parity};
 
 use super::usage;
 use crate::output::{self, OutFile};
@@ -16,7 +15,7 @@ use crate::terminal::Style;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The reference, a journal written by `arb backtest --journal`
+    /// The reference, a journal written by `arb backtest --journal`, or the folder of a node's log
     a: PathBuf,
     /// The journal that is compared with it
     b: PathBuf,
@@ -62,10 +61,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 fn compare(args: &Args, each: &mut dyn FnMut(&ParityDifference)) -> Result<Parity> {
-    let open = |path: &Path| {
-        let file = File::open(path).with_context(|| path.display().to_string())?;
-        Ok::<_, anyhow::Error>(BufReader::with_capacity(1 << 18, file))
-    };
+    let open = |path: &Path| record::open(path).with_context(|| path.display().to_string());
     let tolerance = Tolerance { time_ms: args.tolerance_ms, price_bps: args.price_tolerance_bps };
     let (a, b) = (open(&args.a)?, open(&args.b)?);
     parity(a, b, tolerance, each).map_err(|ParityError { which, source }| {

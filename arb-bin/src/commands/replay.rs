@@ -1,27 +1,25 @@
 //! `arb replay`: a journal again, compared byte for byte.
 
-use std::fs::File;
-use std::io::BufReader;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 use arb::Registry;
-use arb::record::replay;
+use arb::record;
 
 use crate::output;
 use crate::terminal::grouped;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A journal written by `arb backtest --journal`
+    /// A journal written by `arb backtest --journal`, or the folder of a node's log
     journal: PathBuf,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let name = args.journal.display();
-    let file = File::open(&args.journal).with_context(|| format!("{name}"))?;
+    let journal = record::open(&args.journal).with_context(|| format!("{name}"))?;
     let replayed =
-        replay(BufReader::new(file), Registry::builtin()).with_context(|| format!("{name}"))?;
+        record::replay(journal, Registry::builtin()).with_context(|| format!("{name}"))?;
     let (events, outputs) = (replayed.events, replayed.outputs);
     let Some(difference) = replayed.difference else {
         let (events, outputs) = (grouped(events), grouped(outputs));

@@ -5,11 +5,13 @@
 
 use rust_decimal::Decimal;
 
+use serde::{Deserialize, Serialize};
+
 use crate::instrument::{Instrument, InstrumentId};
 use crate::num::{Money, Price, Qty, Round};
 
 /// A spot market with the coins in one contract of its perpetual.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SpotOf {
     pub(crate) spot: InstrumentId,
     pub(crate) multiplier: u32,
@@ -40,7 +42,7 @@ pub(crate) fn spot_markets(instruments: &[&Instrument]) -> Vec<Option<SpotOf>> {
 }
 
 /// The steps of both markets and what they have in common.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Lots {
     pub(crate) multiplier: u32,
     perp_lot: Qty,

@@ -8,6 +8,8 @@ mod watch;
 
 use rust_decimal::Decimal;
 
+use serde::{Deserialize, Serialize};
+
 use super::Core;
 use crate::carry::quantities::{Lots, SpotOf, spot_markets};
 use crate::carry::{CarryPair, LegOf, Mood, PairPlan, PairPrices, Wish};
@@ -22,7 +24,7 @@ use crate::strategy::CarryPosition;
 use crate::time::{SECOND, Timestamp};
 
 /// The pairs and what they have earned.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct CarryBook {
     /// The spot market of each perpetual.
     spots: Vec<Option<SpotOf>>,

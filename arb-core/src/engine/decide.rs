@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 
 use super::{Core, Presence};
-use crate::event::{Direction, Event, EventKind, Side};
+use crate::event::{Direction, Event, EventKind, Phase, Side};
 use crate::instrument::InstrumentId;
 use crate::market::InputName;
 use crate::num::Money;
@@ -31,7 +31,9 @@ impl Core {
             if market.indicators().is_none_or(|row| row.time != at) {
                 continue;
             }
-            self.presence.count(|name| market.inputs().is_present(name, at));
+            if self.phase == Phase::Live {
+                self.presence.count(|name| market.inputs().is_present(name, at));
+            }
             let instrument = InstrumentId(u16::try_from(index).unwrap_or(u16::MAX));
             self.call_strategies(event, instrument, Interest::Grid, out);
         }
@@ -63,6 +65,9 @@ impl Core {
         for index in 0..self.strategies.len() {
             if self.strategies.get(index).is_some_and(|slot| wanted(slot.interest)) {
                 self.call(index, event, (instrument, now), &mut intents);
+                if self.phase == Phase::WarmUp {
+                    intents.clear();
+                }
                 for intent in intents.drain(..) {
                     self.on_intent(index, intent, out);
                 }

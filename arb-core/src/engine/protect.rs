@@ -88,6 +88,10 @@ impl Core {
                 self.carry.forgive();
                 reason.clone()
             }
+            Command::Halt { reason } => {
+                self.guard.halt();
+                reason.clone()
+            }
             Command::Flatten(book) => {
                 if *book != Some(Book::Carry) {
                     self.flatten(out);

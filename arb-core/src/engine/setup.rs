@@ -7,7 +7,7 @@ use super::carry::CarryBook;
 use super::{Core, Presence, Slot};
 use crate::config::EngineConfig;
 use crate::error::ConfigError;
-use crate::event::Configure;
+use crate::event::{Configure, Phase};
 use crate::instrument::InstrumentId;
 use crate::ledger::Ledger;
 use crate::market::{Inputs, MarketState};
@@ -20,9 +20,9 @@ use rust_decimal::Decimal;
 /// A configuration with its strategies built.
 #[derive(Debug)]
 pub(super) struct Prepared {
-    config: EngineConfig,
-    hash: String,
-    strategies: Vec<Slot>,
+    pub(super) config: EngineConfig,
+    pub(super) hash: String,
+    pub(super) strategies: Vec<Slot>,
 }
 
 pub(super) fn configure(
@@ -48,7 +48,14 @@ pub(super) fn configure(
 }
 
 pub(super) fn prepare(registry: &Registry, configure: &Configure) -> Result<Prepared, ConfigError> {
-    let config = EngineConfig::parse(configure)?;
+    build(registry, EngineConfig::parse(configure)?, configure.hash.clone())
+}
+
+pub(super) fn build(
+    registry: &Registry,
+    config: EngineConfig,
+    hash: String,
+) -> Result<Prepared, ConfigError> {
     let mut strategies: Vec<Slot> = Vec::with_capacity(config.strategies.len());
     for text in &config.strategies {
         let strategy = registry.build(&text.file, &text.text)?;
@@ -67,7 +74,7 @@ pub(super) fn prepare(registry: &Registry, configure: &Configure) -> Result<Prep
             quiet_until: free,
         });
     }
-    Ok(Prepared { config, hash: configure.hash.clone(), strategies })
+    Ok(Prepared { config, hash, strategies })
 }
 
 fn markets(config: &EngineConfig) -> impl Iterator<Item = MarketState> {
@@ -97,6 +104,7 @@ impl Core {
             trades_wanted: wants_trades(&strategies),
             intents: Vec::new(),
             presence: Presence::default(),
+            phase: Phase::default(),
             strategies,
             config,
         }
@@ -133,6 +141,6 @@ impl Core {
     }
 }
 
-fn wants_trades(strategies: &[Slot]) -> bool {
+pub(super) fn wants_trades(strategies: &[Slot]) -> bool {
     strategies.iter().any(|slot| slot.interest != Interest::Grid)
 }

@@ -5,6 +5,8 @@
 //! ATR ← (13 × ATR + TR) ÷ 14. Invariant: the state after a bar is a value, so a back-fill resumes
 //! from the state before the first touched bar.
 
+use serde::{Deserialize, Serialize};
+
 const LENGTH: u32 = 14;
 const LENGTH_F: f64 = 14.0;
 
@@ -17,7 +19,7 @@ pub(super) struct Range {
 }
 
 /// ATR after some closed bars.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Atr {
     bars: u32,
     /// Sum of the first true ranges, until there are 14.

@@ -6,6 +6,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::atr::{Atr, Range};
 use super::holes::Holes;
 use crate::time::{DAY, HOUR, MINUTE, Timestamp};
@@ -24,7 +26,7 @@ const KEPT_INTERVALS: usize = 7 * 288;
 const TRADED_BARS: usize = 14;
 
 /// What was seen of one interval.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Interval {
     start_us: i64,
     high: i64,
@@ -72,7 +74,7 @@ impl Interval {
 }
 
 /// The running interval and the closed ones.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Bars {
     current: Option<Interval>,
     closed: VecDeque<Interval>,

@@ -4,12 +4,14 @@
 //! the difference of two exact running totals (what came in, what went out), so it equals the
 //! plain sum of the trades inside, whatever happened before.
 
+use serde::{Deserialize, Serialize};
+
 use super::QtySum;
 use super::ring::{Cursor, Ring, Run};
 use crate::time::DAY;
 
 /// A sliding sum of signed quantity over the ring.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(super) struct SlidingSum {
     tail: Cursor,
     gone: i128,
@@ -29,7 +31,7 @@ impl SlidingSum {
 }
 
 /// Σ signed quantity since 00:00 UTC.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(super) struct DaySum {
     day: i64,
     sum: i128,

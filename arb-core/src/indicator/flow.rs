@@ -6,12 +6,14 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::QtySum;
 use super::ring::Run;
 
 const WINDOW_US: i64 = 15 * 60 * 1_000_000;
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct LargeFlow {
     /// 99 % quantiles by row time, oldest first; absent below 1,000 trades.
     rows: VecDeque<(i64, Option<u64>)>,

@@ -5,11 +5,13 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::BAR;
 use crate::time::{DAY, Timestamp};
 
 /// Missing ids between two trades that were seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Missing {
     pub(crate) from_id: u64,
     pub(crate) to_id: u64,
@@ -28,7 +30,7 @@ impl Missing {
 }
 
 /// The holes of one feed.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Holes {
     started: Option<Timestamp>,
     /// The feed lost contact after a trade of this time, and none has come since.

@@ -11,6 +11,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 const SUB_BITS: u32 = 7;
 /// Buckets with exact values kept; a rank that swings between neighbours costs nothing then.
 const FINE: usize = 24;
@@ -26,7 +28,7 @@ fn bucket_of(value: u64) -> usize {
 }
 
 /// Counts up to a given rank, moved step by step.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Rank {
     /// The quantile in thousandths.
     permille: u64,
@@ -35,7 +37,7 @@ struct Rank {
     below: u64,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Fine {
     bucket: usize,
     used: u64,
@@ -43,7 +45,7 @@ struct Fine {
 }
 
 /// The 95 % and 99 % quantiles of a window of quantities in units of 10⁻⁸.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Quantiles {
     counts: Vec<u32>,
     len: u64,

@@ -6,6 +6,9 @@
 
 use std::collections::VecDeque;
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 const CHUNK: usize = 1_024;
 
 #[derive(Clone, Debug)]
@@ -52,6 +55,27 @@ impl Chunk {
     }
 }
 
+/// Only what it holds is written: the rest of a chunk is memory that waits.
+impl Serialize for Chunk {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        let (delta_us, qty) = self.held();
+        (self.base_us, delta_us, qty).serialize(s)
+    }
+}
+
+impl<'de> Deserialize<'de> for Chunk {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let (base_us, delta_us, qty) = <(i64, Vec<u32>, Vec<i64>)>::deserialize(d)?;
+        let mut chunk = Self { base_us, ..Self::new() };
+        for (delta, qty) in delta_us.into_iter().zip(qty) {
+            if !chunk.push(base_us.saturating_add(i64::from(delta)), qty) {
+                return Err(D::Error::custom("a chunk holds more trades than fit"));
+            }
+        }
+        Ok(chunk)
+    }
+}
+
 /// How many of the ascending `deltas` are below `limit`.
 ///
 /// Looks at the end of each block of 64, then inside one block: the memory of a window's tail is
@@ -64,20 +88,21 @@ fn count_below(deltas: &[u32], limit: u32) -> usize {
 }
 
 /// A place in the ring, stable while chunks are dropped from the front.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub(super) struct Cursor {
     chunk: u64,
     offset: usize,
 }
 
 /// The ring.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Ring {
     /// Full chunks, oldest first.
     sealed: VecDeque<Chunk>,
     /// The chunk that grows; none before the first trade.
     tail: Option<Chunk>,
     dropped: u64,
+    #[serde(skip)]
     spare: Option<Chunk>,
 }
 

@@ -6,12 +6,14 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::QtySum;
 use super::ring::{Cursor, Ring, Run};
 use crate::num::ONE;
 
 /// Prices, Σ price·quantity and Σ quantity of the last 30 minutes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Vwap {
     /// Prices of the trades from the window's start to the end of the ring, absorbed or not.
     pub(super) prices: VecDeque<i64>,

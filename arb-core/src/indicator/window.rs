@@ -7,6 +7,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::bars::{Bars, EndsInterval};
 use super::cvd::{DaySum, SlidingSum};
 use super::flow::LargeFlow;
@@ -28,7 +30,7 @@ const SLOPE_SECS: f64 = 60.0;
 const QUANTILE_TRADES: u64 = 1_000;
 
 /// The windows of one instrument.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Windows {
     ring: Ring,
     /// Up to here trades are in the sums.

@@ -100,7 +100,7 @@ pub struct Liquidations {
     pub short: Money,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Dated<T> {
     as_of: Timestamp,
     value: T,
@@ -127,7 +127,7 @@ const OI_STEP: i64 = 15 * MINUTE;
 const OI_TOLERANCE: i64 = 150 * SECOND;
 
 /// The inputs of one instrument.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Inputs {
     ages: InputAges,
     masked: Vec<InputName>,

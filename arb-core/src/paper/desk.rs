@@ -5,6 +5,8 @@
 
 use rust_decimal::Decimal;
 
+use serde::{Deserialize, Serialize};
+
 use super::fill;
 use super::tape::Tape;
 use crate::config::InstrumentConfig;
@@ -15,7 +17,7 @@ use crate::order::{ClientOrderId, Effect, Order, OrderKind};
 use crate::time::Timestamp;
 
 /// Prices strictly between two bounds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Band {
     pub(super) above: i64,
     pub(super) below: i64,
@@ -40,7 +42,7 @@ impl Band {
 }
 
 /// What a working order waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Phase {
     /// A stop, for its trigger.
     Armed,
@@ -51,7 +53,7 @@ pub(super) enum Phase {
 }
 
 /// An order that the venue has accepted.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Working {
     pub(super) order: Order,
     pub(super) filled: Qty,
@@ -106,13 +108,13 @@ pub(super) enum Look {
 }
 
 /// Oldest ages at which a mark and a quote still count, nanoseconds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Ages {
     pub(super) mark: i64,
     pub(super) quote: i64,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Desk {
     quiet: Band,
     pub(super) tape: Tape,

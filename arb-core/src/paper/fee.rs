@@ -5,6 +5,8 @@
 
 use rust_decimal::Decimal;
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::Side;
 use crate::instrument::Instrument;
 use crate::ledger::share_of;
@@ -12,7 +14,7 @@ use crate::num::{Money, Price, Qty, Round};
 use crate::order::Role;
 
 /// Fee rates of the account.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Fees {
     pub(super) maker: Decimal,
     pub(super) taker: Decimal,

@@ -6,19 +6,21 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::instrument::InstrumentId;
 use crate::order::{ClientOrderId, Order};
 use crate::time::Timestamp;
 
 /// What the venue is asked to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Request {
     Submit(Order),
     Cancel(InstrumentId, ClientOrderId),
 }
 
 /// Requests by the time at which they act.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Requests {
     latency: i64,
     next: Timestamp,
@@ -61,6 +63,14 @@ impl Requests {
         self.queue.insert((acts_at, self.made), request);
         self.made += 1;
         self.next = self.next.min(acts_at);
+    }
+
+    /// Forgets a submit that is still on its way.
+    pub(super) fn take_back(&mut self, id: ClientOrderId) -> bool {
+        let held = self.queue.len();
+        self.queue.retain(|_, request| !matches!(request, Request::Submit(o) if o.id == id));
+        self.next = self.queue.first_key_value().map_or(Timestamp::MAX, |((next, _), _)| *next);
+        self.queue.len() < held
     }
 
     /// The next request that acts at or before `at`, with its time.

@@ -4,6 +4,8 @@
 //! Invariant: the volume at a time is that of its second and the 299 before it, exactly; a trade
 //! of the present second costs a comparison and an addition.
 
+use serde::{Deserialize, Serialize};
+
 use crate::event::Trade;
 use crate::num::Price;
 use crate::time::{HOUR, SECOND, Timestamp};
@@ -11,7 +13,7 @@ use crate::time::{HOUR, SECOND, Timestamp};
 const BUCKETS: usize = 300;
 const WINDOW: i64 = 300 * SECOND;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Bucket {
     start: Timestamp,
     units: i128,
@@ -19,7 +21,7 @@ struct Bucket {
 
 const UNUSED: Bucket = Bucket { start: Timestamp::from_nanos(i64::MIN), units: 0 };
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Tape {
     last_price: Option<Price>,
     /// The present second; it enters the ring when the next one begins.

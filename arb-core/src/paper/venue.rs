@@ -6,6 +6,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::PaperConfig;
 use super::desk::{Ages, Desk, Look, Phase};
 use super::fee::Fees;
@@ -22,7 +24,7 @@ use crate::time::{SECOND, Timestamp};
 ///
 /// The host shows it every event before the engine, hands it the engine's orders and cancels, and
 /// gives its updates to the engine as events right behind the event that caused them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PaperVenue {
     pub(super) desks: Vec<Desk>,
     pub(super) requests: Requests,
@@ -34,6 +36,7 @@ pub struct PaperVenue {
     /// Every id there has ever been: one order per slot, for good.
     pub(super) seen: BTreeSet<ClientOrderId>,
     /// Orders one trade may reach, kept to save its allocation.
+    #[serde(skip)]
     pub(super) plan: Vec<(u8, ClientOrderId)>,
 }
 
@@ -90,6 +93,11 @@ impl PaperVenue {
     /// An order that has ended by then answers nothing, because its end has been reported.
     pub fn cancel(&mut self, id: ClientOrderId, instrument: InstrumentId, decided_at: Timestamp) {
         self.requests.cancel(instrument, id, decided_at);
+    }
+
+    /// Takes back an order that was never sent after all; false once it has reached the venue.
+    pub fn take_back(&mut self, id: ClientOrderId) -> bool {
+        self.requests.take_back(id)
     }
 
     /// When the venue has something to say without a market event: the first request acts.

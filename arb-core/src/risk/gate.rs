@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 
 use super::guard::{Equity, Guard};
 use super::{Approved, Refusal, RiskConfig, RiskState, Rule, sizing};
-use crate::event::Side;
+use crate::event::{FeedState, Side};
 use crate::instrument::{InstrumentId, TradingStatus};
 use crate::market::MarketState;
 use crate::num::{Money, Price, Qty, Round};
@@ -148,6 +148,9 @@ impl Gate<'_> {
             at_most(Rule::Clock, self.config.max_clock_uncertainty_ms.into(), uncertainty.into())?;
             at_most(Rule::Clock, self.config.max_clock_step_ms.into(), step.into())?;
             at_most(Rule::Clock, self.config.max_clock_offset_ms.into(), offset.into())?;
+        }
+        if measured.log == Some(FeedState::Down) {
+            return at_least(Rule::Log, Decimal::ONE, Decimal::ZERO);
         }
         if let Some(peg) = measured.peg {
             let deviation = (peg - Decimal::ONE).abs();

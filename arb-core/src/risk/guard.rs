@@ -7,8 +7,10 @@ use std::collections::VecDeque;
 
 use rust_decimal::Decimal;
 
+use serde::{Deserialize, Serialize};
+
 use super::{RiskConfig, RiskState, Rule, Trip};
-use crate::event::Health;
+use crate::event::{FeedState, Health};
 use crate::num::Money;
 use crate::time::{DAY, MINUTE, Timestamp};
 
@@ -47,7 +49,7 @@ pub(crate) struct GuardEvent {
 }
 
 /// Losses in a row and order counts of one strategy.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Conduct {
     losses: u32,
     paused_until: Option<Timestamp>,
@@ -56,15 +58,16 @@ struct Conduct {
 }
 
 /// The last measurements of the driver.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Measured {
     pub(super) clock: Option<(u32, u32, u32)>,
     pub(super) silent_ms: Option<u32>,
     pub(super) peg: Option<Decimal>,
+    pub(super) log: Option<FeedState>,
 }
 
 /// The risk state and its baselines.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Guard {
     state: RiskState,
     /// The operator's pause, which a reset of the state does not lift.
@@ -246,6 +249,7 @@ impl Guard {
             }
             Health::Connection { silent_ms } => self.measured.silent_ms = Some(silent_ms),
             Health::Peg(price) => self.measured.peg = Some(price),
+            Health::Log(state) => self.measured.log = Some(state),
         }
     }
 
@@ -270,6 +274,11 @@ impl Guard {
     pub(crate) fn on_transfer(&mut self, amount: Money) {
         self.day_start += amount;
         self.peak += amount;
+    }
+
+    /// An operator allows nothing but reducing.
+    pub(crate) const fn halt(&mut self) {
+        self.state = RiskState::Halted;
     }
 
     /// An operator lifts what the rules imposed and starts from the present equity.

@@ -99,6 +99,8 @@ pub enum Rule {
     Settlement,
     /// A carry order whose outcome was never learned.
     CarryUnknown,
+    /// Events cannot be made durable.
+    Log,
 }
 
 impl Rule {

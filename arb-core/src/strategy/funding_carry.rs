@@ -21,13 +21,15 @@ mod expect;
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use self::basis::BasisHistory;
 pub use self::config::{FundingCarryConfig, Kind};
 use self::expect::Outlook;
 use super::registry::parse_strict;
 use super::{
-    CarryPosition, ClosePair, Context, Decision, Factor, Factors, Intent, Name, OpenPair, Reason,
-    Strategy, Tier,
+    CarryPosition, ClosePair, Context, Decision, Factor, Factors, Intent, Memory, Name, OpenPair,
+    Reason, Strategy, Tier,
 };
 use crate::error::ConfigError;
 use crate::event::{Direction, Event, EventKind};
@@ -40,12 +42,12 @@ const DAYS_PER_YEAR: f64 = 365.0;
 #[derive(Clone, Debug)]
 pub struct FundingCarry {
     config: FundingCarryConfig,
-    pairs: BTreeMap<InstrumentId, Memory>,
+    pairs: BTreeMap<InstrumentId, PairMemory>,
 }
 
 /// What is remembered of one perpetual.
-#[derive(Clone, Debug, Default)]
-struct Memory {
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct PairMemory {
     basis: BasisHistory,
     /// The last settlement that was judged, and how many in a row were too low.
     judged: Option<Timestamp>,
@@ -199,7 +201,7 @@ fn close_or_hold(
     }
 }
 
-impl Memory {
+impl PairMemory {
     /// Why the pair should end, if it should. Entry costs are sunk and exit costs are due either
     /// way, so neither counts.
     fn exit(
@@ -228,6 +230,18 @@ impl Memory {
 }
 
 impl Strategy for FundingCarry {
+    fn memory(&self) -> Memory {
+        serde_json::to_vec(&self.pairs).map_or(Memory::Untold, Memory::Bytes)
+    }
+
+    fn recall(&mut self, memory: &[u8]) -> Result<(), ConfigError> {
+        let broken = |e: serde_json::Error| {
+            ConfigError::new("snapshot", Some(e.line()), self.config.name.clone(), e.to_string())
+        };
+        self.pairs = serde_json::from_slice(memory).map_err(broken)?;
+        Ok(())
+    }
+
     fn name(&self) -> &str {
         &self.config.name
     }

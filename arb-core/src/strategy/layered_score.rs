@@ -22,7 +22,7 @@ use self::gates::View;
 use self::score::{End, MAX_SCORE, ScoreInput};
 use super::registry::parse_with_ranges;
 use super::{
-    Bracket, Context, Decision, Entry, Exit, Factors, Intent, Name, Reason, Strategy, Tier,
+    Bracket, Context, Decision, Entry, Exit, Factors, Intent, Memory, Name, Reason, Strategy, Tier,
 };
 use crate::error::ConfigError;
 use crate::event::{Direction, Event, EventKind};
@@ -228,6 +228,10 @@ fn cvd_share(row: &Indicators) -> Option<f64> {
 }
 
 impl Strategy for LayeredScore {
+    fn memory(&self) -> Memory {
+        Memory::Nothing
+    }
+
     fn name(&self) -> &str {
         &self.config.name
     }

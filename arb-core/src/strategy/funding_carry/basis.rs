@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use rust_decimal::prelude::ToPrimitive as _;
+use serde::{Deserialize, Serialize};
 
 use super::BASIS_WINDOW;
 use crate::market::MarketState;
@@ -32,8 +33,9 @@ pub(super) fn quotes(
 }
 
 /// One sample an hour, seven days of them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct BasisHistory {
+    #[serde(with = "bits")]
     samples: VecDeque<(Timestamp, f64)>,
 }
 
@@ -62,5 +64,30 @@ impl BasisHistory {
         let mut values: Vec<f64> = recent.map(|(_, basis)| *basis).collect();
         values.sort_by(f64::total_cmp);
         values.get(values.len().checked_sub(1)? / 2).copied()
+    }
+}
+
+/// Floats by their bits, because a text may read back as a neighbour.
+mod bits {
+    use std::collections::VecDeque;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::time::Timestamp;
+
+    pub(super) fn serialize<S: Serializer>(
+        samples: &VecDeque<(Timestamp, f64)>,
+        s: S,
+    ) -> Result<S::Ok, S::Error> {
+        let bits: Vec<(Timestamp, u64)> =
+            samples.iter().map(|(at, basis)| (*at, basis.to_bits())).collect();
+        bits.serialize(s)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        d: D,
+    ) -> Result<VecDeque<(Timestamp, f64)>, D::Error> {
+        let bits = Vec::<(Timestamp, u64)>::deserialize(d)?;
+        Ok(bits.into_iter().map(|(at, bits)| (at, f64::from_bits(bits))).collect())
     }
 }

@@ -111,12 +111,17 @@ pub(super) fn words(
             let name = text.split(['(', ' ']).next().unwrap_or_default().to_owned();
             (operator(&name), text)
         }
+        EventKind::Phase(phase) => {
+            let text = format!("{phase:?}").to_lowercase();
+            (operator("phase"), text)
+        }
         EventKind::Transfer(transfer) => (operator("transfer"), format!("{}", transfer.amount)),
         EventKind::Health(health) => {
             let what = match health {
                 Health::Clock { .. } => "clock",
                 Health::Connection { .. } => "connection",
                 Health::Peg(_) => "peg",
+                Health::Log(_) => "log",
             };
             (CauseKind::Health { what: what.to_owned() }, format!("{health:?}"))
         }

@@ -1,0 +1,29 @@
+//! Connections to the venue: requests within their budget, streams that outlive their connections.
+//!
+//! | looking for | where |
+//! |---|---|
+//! | which hosts, and which may be used | [`Addresses`] |
+//! | one budget for all requests of an address | [`Broker`] |
+//! | futures and spot answers, typed | [`FuturesRest`], [`SpotRest`] |
+//! | a set of streams over rolling reconnects | [`Line`] |
+//! | everything together, as the engine's events | [`Feed`] |
+//!
+//! Invariant: nothing here decides; what a frame or an answer means stands in [`wire`](crate::wire),
+//! what is missing in [`TradeTracker`](crate::TradeTracker), what may be sent in
+//! [`Budget`](crate::Budget).
+
+mod address;
+mod backoff;
+mod broker;
+mod connection;
+mod feed;
+mod line;
+mod poll;
+mod rest;
+
+pub use self::address::Addresses;
+pub use self::broker::Broker;
+pub use self::feed::{Feed, FeedConfig, FeedCounters, Watched};
+pub use self::line::{Line, LineConfig, LineEvent};
+pub use self::poll::PollConfig;
+pub use self::rest::{FuturesRest, RatioKind, Rest, SpotRest, TradeRange};

@@ -1,0 +1,389 @@
+//! The background task: follows the log, fills the store, takes snapshots, removes what is old.
+//!
+//! Invariant: it reads durable records only and runs them through the same engine code, so what it
+//! writes is what was logged, and the log is checked against the code all the time. A chunk is
+//! repeated until the store has all of it; the cursor stands in the store and moves with the rows.
+//! While the store is down the log waits, and no segment is removed that the store or the next
+//! start still needs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arb_core::port::{Catalog, LogEntry, LogSource, Mode, Store};
+use arb_core::{EngineConfig, PaperVenue, Registry, StoreError};
+use tokio::sync::watch;
+
+use super::error::NodeError;
+use super::metrics::{Counters, add, set};
+use super::projection::Chunk;
+use super::replica::Replica;
+use super::snapshot;
+use crate::record::log::{LogCursor, LogOptions, Seq, remove_before, segment_ends};
+
+/// Events of one chunk.
+const CHUNK: usize = 2_000;
+/// How long the lease of the stream holds without being renewed.
+const LEASE: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// What a follower works with.
+#[derive(Clone)]
+pub(super) struct Following {
+    pub(super) config: EngineConfig,
+    pub(super) registry: Registry,
+    pub(super) log: LogOptions,
+    pub(super) stream: String,
+    pub(super) store: Option<Arc<dyn Store>>,
+    pub(super) keep: Duration,
+    pub(super) rates_every: Duration,
+    pub(super) durable: watch::Receiver<Seq>,
+    pub(super) counters: Arc<Counters>,
+}
+
+/// Follows the log until the driver has ended and everything durable is stored.
+pub(super) async fn follow(what: Following) -> Result<(), NodeError> {
+    let mut pause = Duration::from_secs(1);
+    loop {
+        let followed = match Follower::start(what.clone()).await {
+            Ok(mut follower) => follower.run().await,
+            Err(error) => Err(error.into()),
+        };
+        match followed {
+            Ok(()) => return Ok(()),
+            Err(Trouble::Node(NodeError::Ended)) => return Ok(()),
+            Err(Trouble::Node(error)) => return Err(error),
+            Err(Trouble::Store(error)) => {
+                // Fenced, or the store was replaced: begin again from where it stands.
+                add(&what.counters.store_failures, 1);
+                tracing::error!(%error, "the store is written from its own place on again");
+                if pause_while_running(&what, pause).await.is_err() {
+                    return Ok(());
+                }
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+    }
+}
+
+/// Waits, or tells that the driver has ended.
+async fn pause_while_running(what: &Following, pause: Duration) -> Result<(), NodeError> {
+    let mut durable = what.durable.clone();
+    let ended = async { while durable.changed().await.is_ok() {} };
+    tokio::select! {
+        () = tokio::time::sleep(pause) => Ok(()),
+        () = ended => Err(NodeError::Ended),
+    }
+}
+
+enum Trouble {
+    Node(NodeError),
+    Store(StoreError),
+}
+
+impl From<NodeError> for Trouble {
+    fn from(error: NodeError) -> Self {
+        Self::Node(error)
+    }
+}
+
+struct Follower {
+    what: Following,
+    state: Option<State>,
+    store: Option<Projected>,
+}
+
+/// What reads the log, on a thread where it may wait for the disk.
+struct State {
+    replica: Replica,
+    cursor: LogCursor,
+    chunk: Chunk,
+    /// The last snapshot that exists.
+    snapshot: Seq,
+    /// Where segments end.
+    ends: Vec<Seq>,
+}
+
+/// The store's side.
+struct Projected {
+    store: Arc<dyn Store>,
+    catalog: Catalog,
+    source: LogSource,
+    renewed: tokio::time::Instant,
+    /// The last record the store has.
+    done: Seq,
+}
+
+impl Follower {
+    async fn start(what: Following) -> Result<Self, NodeError> {
+        let store = match &what.store {
+            Some(store) => Some(Projected::start(Arc::clone(store), &what).await?),
+            None => None,
+        };
+        if let Some(store) = &store {
+            check_place(&what.stream, store.done, *what.durable.borrow())?;
+        }
+        let done = store.as_ref().map_or(Seq::MAX, |store| store.done);
+        let state = {
+            let what = what.clone();
+            blocking(move || State::open(&what, done)).await??
+        };
+        Ok(Self { what, state: Some(state), store })
+    }
+
+    async fn run(&mut self) -> Result<(), Trouble> {
+        let mut durable = self.what.durable.clone();
+        loop {
+            let upto = *durable.borrow_and_update();
+            self.catch_up(upto).await?;
+            // A closed channel still has its last value, which was looked at above.
+            let renew = self.store.as_ref().map(Projected::renew_at);
+            tokio::select! {
+                changed = durable.changed() => if changed.is_err() {
+                    return self.end().await;
+                },
+                () = sleep_until(renew) => self.renew().await?,
+            }
+        }
+    }
+
+    /// Reads, stores and snapshots up to a record.
+    async fn catch_up(&mut self, upto: Seq) -> Result<(), Trouble> {
+        loop {
+            let Some(mut state) = self.state.take() else { return Err(NodeError::Ended.into()) };
+            let (state, read) = blocking(move || {
+                let read = state.read(upto);
+                (state, read)
+            })
+            .await?;
+            let snapshot_due = state.is_snapshot_due();
+            let state = self.state.insert(state);
+            read?;
+            if state.chunk.is_empty() && !snapshot_due {
+                return Ok(());
+            }
+            if let Some(store) = self.store.as_mut().filter(|_| !state.chunk.is_empty()) {
+                store.write(&state.chunk, &self.what).await?;
+            }
+            set(&self.what.counters.stored_seq, state.replica.seq);
+            state.chunk.clear();
+            if snapshot_due {
+                self.fold().await?;
+            }
+        }
+    }
+
+    /// Writes the state at the beginning of a segment, and removes what nobody needs any more.
+    async fn fold(&mut self) -> Result<(), Trouble> {
+        let Some(mut state) = self.state.take() else { return Err(NodeError::Ended.into()) };
+        let what = self.what.clone();
+        let state = blocking(move || {
+            state.fold(&what);
+            state
+        })
+        .await?;
+        self.state = Some(state);
+        Ok(())
+    }
+
+    async fn renew(&mut self) -> Result<(), Trouble> {
+        match &mut self.store {
+            Some(store) => store.renew().await,
+            None => Ok(()),
+        }
+    }
+
+    async fn end(&mut self) -> Result<(), Trouble> {
+        let upto = *self.what.durable.borrow();
+        self.catch_up(upto).await?;
+        if let Some(store) = &mut self.store {
+            store.release().await;
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    /// The state to follow from, for a store that has records up to `done`.
+    fn open(what: &Following, done: Seq) -> Result<Self, NodeError> {
+        let folder = &what.log.folder;
+        let found = snapshot::newest(folder, what.config.run, done);
+        let snapshot = found.as_ref().map_or(0, |snapshot| snapshot.seq);
+        let mut replica = match found {
+            Some(snapshot) => Replica::restore(what.registry.clone(), snapshot)?,
+            None => Replica::new(what.registry.clone(), PaperVenue::new(&what.config)),
+        };
+        let mut cursor = LogCursor::new(folder, replica.seq);
+        // What the store has already is run, because the engine needs it, and not stored again.
+        let known = done.min(*what.durable.borrow());
+        let mut chunk = Chunk::new(what.rates_every);
+        while what.store.is_some() && replica.seq < known {
+            let Some((_, event)) = replica.next(&mut cursor, known)? else { break };
+            chunk.watch(&event);
+        }
+        Ok(Self { replica, cursor, chunk, snapshot, ends: Vec::new() })
+    }
+
+    fn read(&mut self, upto: Seq) -> Result<(), NodeError> {
+        self.ends = segment_ends(self.cursor.folder())?;
+        // A segment ends behind the last record read when the next one was begun meanwhile.
+        while self.chunk.len() < CHUNK && !self.is_snapshot_due() {
+            let Some((seq, event)) = self.replica.next(&mut self.cursor, upto)? else { break };
+            self.chunk.take(seq, event, &self.replica.cell);
+        }
+        Ok(())
+    }
+
+    /// Whether a segment ends here, and nothing of the venue waits.
+    fn is_snapshot_due(&self) -> bool {
+        self.replica.seq > self.snapshot
+            && !self.replica.cell.has_answers()
+            && self.replica.unlogged().is_empty()
+            && self.ends.binary_search(&self.replica.seq).is_ok()
+    }
+
+    fn fold(&mut self, what: &Following) {
+        let folder = &what.log.folder;
+        self.snapshot = self.replica.seq;
+        let written = snapshot::encode(&self.replica, what.config.run)
+            .and_then(|payload| snapshot::write(folder, self.replica.seq, &payload));
+        if let Err(error) = written {
+            // The log is whole without it; a restart only takes longer.
+            tracing::warn!(%error, "no snapshot was taken");
+            return;
+        }
+        let Some(oldest) = snapshot::numbers(folder).first().copied() else { return };
+        match remove_before(folder, oldest + 1, what.keep) {
+            Ok(removed) if removed.segments > 0 => {
+                tracing::info!(removed.segments, removed.bytes, "old segments were removed");
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "old segments cannot be removed"),
+        }
+    }
+}
+
+impl Projected {
+    /// Takes the lease, registers the instruments and finds the place; waits for the store.
+    async fn start(store: Arc<dyn Store>, what: &Following) -> Result<Self, NodeError> {
+        let source = LogSource {
+            stream: what.stream.clone(),
+            epoch: 0,
+            run: what.config.run,
+            mode: Mode::Paper,
+        };
+        let renewed = tokio::time::Instant::now();
+        let mut own = Self { store, catalog: Catalog::default(), source, renewed, done: 0 };
+        let specs: Vec<_> = what.config.instruments.iter().map(|i| i.spec.clone()).collect();
+        let mut pause = Duration::from_millis(200);
+        loop {
+            match own.attach(&specs).await {
+                Ok(true) => return Ok(own),
+                Ok(false) => tracing::warn!("another process writes the stream; waiting for it"),
+                Err(error) => {
+                    add(&what.counters.store_failures, 1);
+                    tracing::warn!(%error, "the store is not ready; the log waits");
+                }
+            }
+            pause_while_running(what, pause).await?;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn attach(&mut self, specs: &[arb_core::Instrument]) -> Result<bool, StoreError> {
+        let Some(lease) = self.hold().await? else { return Ok(false) };
+        self.source.epoch = lease;
+        self.catalog = self.store.register(specs).await?;
+        let cursor = self.store.cursor(&self.source.stream).await?;
+        self.done = cursor.map_or(0, |cursor| cursor.seq);
+        Ok(true)
+    }
+
+    /// Takes or renews the lease and tells its epoch.
+    async fn hold(&mut self) -> Result<Option<u64>, StoreError> {
+        let holder = format!("run {}", self.source.run.as_str());
+        self.renewed = tokio::time::Instant::now();
+        let lease = self.store.hold(&self.source.stream, &holder, LEASE).await?;
+        Ok(lease.map(|lease| lease.epoch))
+    }
+
+    fn renew_at(&self) -> tokio::time::Instant {
+        self.renewed + LEASE / 3
+    }
+
+    async fn renew(&mut self) -> Result<(), Trouble> {
+        match self.hold().await {
+            Ok(Some(epoch)) => {
+                self.source.epoch = epoch;
+                Ok(())
+            }
+            Ok(None) => Err(Trouble::Store(StoreError::Unavailable(
+                "another process holds the lease of the stream".into(),
+            ))),
+            // Writing will find out soon enough whether the store is there.
+            Err(error) => {
+                tracing::warn!(%error, "the lease was not renewed");
+                Ok(())
+            }
+        }
+    }
+
+    async fn release(&mut self) {
+        if let Ok(Some(lease)) = self.store.lease(&self.source.stream).await {
+            let _ = self.store.release(&self.source.stream, &lease).await;
+        }
+    }
+
+    /// Stores a chunk, however long it takes.
+    async fn write(&mut self, chunk: &Chunk, what: &Following) -> Result<(), Trouble> {
+        let mut pause = Duration::from_millis(100);
+        loop {
+            if self.renew_at() <= tokio::time::Instant::now() {
+                self.renew().await?;
+            }
+            match self.try_write(chunk, what).await {
+                Ok(()) => return Ok(()),
+                Err(error @ (StoreError::Fenced { .. } | StoreError::Schema { .. })) => {
+                    return Err(Trouble::Store(error));
+                }
+                Err(error) => {
+                    add(&what.counters.store_failures, 1);
+                    tracing::warn!(%error, "the store did not take a chunk; the log waits");
+                }
+            }
+            // When the node is ending, the next one goes on from the store's cursor.
+            pause_while_running(what, pause).await?;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn try_write(&mut self, chunk: &Chunk, what: &Following) -> Result<(), StoreError> {
+        if let Some(specs) = chunk.new_instruments(&self.catalog) {
+            self.catalog = self.store.register(&specs).await?;
+        }
+        chunk.store_market(&*self.store, &self.catalog, &what.counters).await?;
+        let entries: Vec<LogEntry<'_>> = chunk.entries().collect();
+        self.store.append_log(&self.source, &self.catalog, &entries).await
+    }
+}
+
+/// Makes sure that the store was not filled from another log.
+pub(super) fn check_place(stream: &str, stored: Seq, last: Seq) -> Result<(), NodeError> {
+    if stored <= last {
+        return Ok(());
+    }
+    Err(NodeError::StoreAhead { stream: stream.to_owned(), stored, last })
+}
+
+async fn sleep_until(at: Option<tokio::time::Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Runs work that waits for the disk or takes long where it holds up nobody.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, NodeError> {
+    tokio::task::spawn_blocking(work).await.map_err(|e| NodeError::Task(e.to_string()))
+}

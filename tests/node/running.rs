@@ -1,0 +1,1 @@
+//! A running node: what hosts see, what it keeps up with, how it ends.
