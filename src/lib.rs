@@ -25,6 +25,8 @@
 //! # Ok(()) }
 //! ```
 
+#[cfg(feature = "live")]
+pub mod live;
 #[cfg(feature = "node")]
 pub mod node;
 pub mod record;

@@ -3,10 +3,13 @@
 pub(crate) mod backtest;
 pub(crate) mod bench;
 pub(crate) mod carry;
+pub(crate) mod demo;
 pub(crate) mod funding;
 pub(crate) mod indicators;
+mod live;
 pub(crate) mod parity;
 pub(crate) mod replay;
+pub(crate) mod run;
 pub(crate) mod sim;
 pub(crate) mod strategies;
 pub(crate) mod sweep;

@@ -18,7 +18,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    backtest, bench, carry, funding, indicators, parity, replay, sim, strategies, sweep, tape,
+    backtest, bench, carry, demo, funding, indicators, parity, replay, run, sim, strategies, sweep,
+    tape,
 };
 
 /// Back-tests order-flow strategies on recorded Binance trades, exactly.
@@ -31,6 +32,10 @@ struct Arb {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Watch a whole market live, simulated in this process: no network, no keys
+    Demo(Box<demo::Args>),
+    /// Run the live node: funding rates, order flow, signals, paper trades
+    Run(Box<run::Args>),
     /// Run strategies over recorded trades and report trades and R
     Backtest(Box<backtest::Args>),
     /// Run the funding carry over hourly bars, or over funding rates alone
@@ -64,6 +69,8 @@ fn main() -> ExitCode {
         Err(answer) => return told(&answer),
     };
     let outcome = match command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Run(args) => run::run(&args),
         Command::Backtest(args) => backtest::run(&args),
         Command::Carry(args) => carry::run(&args),
         Command::Replay(args) => replay::run(&args),

@@ -18,7 +18,7 @@ pub struct Addresses {
     /// Spot streams.
     pub spot_ws: String,
     /// Coinbase's Exchange feed, the reference price; none goes without the premium.
-    #[serde(default)]
+    #[serde(default, alias = "coinbase_exchange_ws")]
     pub coinbase_ws: Option<String>,
 }
 

@@ -193,7 +193,7 @@ impl Venue {
             delay_ms: 0,
             body: refusal.body(),
         };
-        let mut call = Call::read(request, now)
+        let mut call = Call::read(request, self.config.limits, now)
             .map_err(|refusal| plain(refusal, self.meters.weight((host, request.ip), now)))?;
         let (used, verdict) = self.meters.count((host, request.ip), call.cost(), now);
         call.used_weight = used;

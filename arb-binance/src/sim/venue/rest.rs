@@ -24,6 +24,7 @@ use self::params::Params;
 use self::route::Endpoint;
 use super::super::market::SimMarket;
 use super::super::text::Text;
+use super::limits::VenueLimits;
 use crate::Cost;
 
 /// Which of the venue's REST hosts.
@@ -119,11 +120,17 @@ pub struct Call {
     book_at: i64,
     pub(crate) used_weight: u32,
     pub(crate) delay_ms: i64,
+    /// What `exchangeInfo` names.
+    limits: VenueLimits,
 }
 
 impl Call {
     /// Reads a request.
-    pub(crate) fn read(request: &Request<'_>, at: i64) -> Result<Self, Refusal> {
+    pub(crate) fn read(
+        request: &Request<'_>,
+        limits: VenueLimits,
+        at: i64,
+    ) -> Result<Self, Refusal> {
         let host = Host::of(request.path);
         let endpoint = Endpoint::find(request.path, request.method).ok_or_else(|| Refusal {
             status: 404,
@@ -131,7 +138,8 @@ impl Call {
             message: format!("Path {}, Method {} is invalid", request.path, request.method),
         })?;
         let params = Params::read(request.query);
-        Ok(Self { endpoint, params, host, at, book_at: at, used_weight: 0, delay_ms: 0 })
+        let (book_at, used_weight, delay_ms) = (at, 0, 0);
+        Ok(Self { endpoint, params, host, at, book_at, used_weight, delay_ms, limits })
     }
 
     /// What it costs.
@@ -164,7 +172,7 @@ impl Call {
         match self.endpoint {
             Endpoint::Ping => _ = out.raw("{}"),
             Endpoint::Time => _ = out.raw("{\"serverTime\":").int(self.at).raw("}"),
-            Endpoint::ExchangeInfo => info::exchange_info(&ask, out)?,
+            Endpoint::ExchangeInfo => info::exchange_info(&ask, &self.limits, out)?,
             Endpoint::Depth => trades::depth(&ask, self.book_at, out)?,
             Endpoint::Trades => trades::trades(&ask, out)?,
             Endpoint::AggTrades => trades::agg_trades(&ask, out)?,

@@ -12,11 +12,14 @@ use super::{Ask, Form, Host, Refusal, write_all};
 
 const ONE: i64 = 100_000_000;
 
-pub(super) fn exchange_info(ask: &Ask<'_>, out: &mut Text<'_>) -> Result<(), Refusal> {
+pub(super) fn exchange_info(
+    ask: &Ask<'_>,
+    limits: &VenueLimits,
+    out: &mut Text<'_>,
+) -> Result<(), Refusal> {
     let places = ask.places()?.0;
     let lines = places.into_iter().filter_map(|place| ask.market.line(place));
     out.raw("{\"timezone\":\"UTC\",\"serverTime\":").int(ask.now);
-    let limits = VenueLimits::DOCUMENTED;
     match ask.host {
         Host::Futures => {
             out.raw(",\"futuresType\":\"U_MARGINED\",\"rateLimits\":[");

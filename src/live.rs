@@ -1,0 +1,384 @@
+//! A node on the venue's public data: what is listed, its history, streams, store, paper trading.
+//!
+//! Everything lies in one folder: `arb.db` is the store, `log` the node's log. The first start
+//! reads as much history as the gates need and warms up with it; later ones go on where the log
+//! ends and fill what was missed by trade id.
+//!
+//! Invariant: an instrument keeps its number for as long as the folder lives. What is listed later
+//! gets the next one, what is delisted keeps its own.
+
+mod clock;
+mod discovery;
+mod history;
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arb_binance::Limits;
+pub use arb_binance::net::Addresses;
+use arb_binance::net::{Broker, Feed as VenueFeed, FeedConfig, FuturesRest, Rest, SpotRest};
+use arb_binance::wire::SymbolTable;
+use arb_core::port::{Catalog, Clock, InstrumentStore as _, MarketFeed, Notifier, Setting, Store};
+use arb_core::{
+    AccountConfig, ConfigError, EngineConfig, InstrumentConfig, Market, Registry, RunId,
+    StoreError, StrategyText, VenueError,
+};
+use arb_store::sqlite::{SqliteOptions, SqliteStore};
+
+use self::clock::ClockFeed;
+pub use self::clock::VenueClock;
+use self::discovery::{Found, discover};
+use self::history::History;
+pub use self::history::HistoryProgress;
+use crate::node::{Feed, Node, NodeError, NodeOptions, Resume, Stopped};
+use crate::record::log::{LogOptions, is_log};
+
+/// How far back settlements are read at the start.
+const FUNDING_HISTORY: Duration = Duration::from_hours(30 * 24);
+/// Time between two rows of rates: that of the decision grid.
+const RATES_EVERY: Duration = Duration::from_secs(15);
+
+/// What a live node is told.
+pub struct LiveOptions {
+    /// Where the venue is.
+    pub addresses: Addresses,
+    /// What time it is there, as far as is known before asking.
+    pub clock: Arc<dyn Clock>,
+    /// Where everything is written.
+    pub folder: PathBuf,
+    /// Symbols with order flow: scored every 15 seconds.
+    pub symbols: Vec<String>,
+    /// Whether every other perpetual is watched too, for funding and mark.
+    pub others: Others,
+    /// The strategies; `"symbols": "all"` means those with order flow.
+    pub strategies: Vec<StrategyText>,
+    /// The strategy kinds.
+    pub registry: Registry,
+    /// Balance and fees.
+    pub account: AccountConfig,
+    /// How much history the first start reads.
+    pub history: Duration,
+    /// Who is told.
+    pub notifier: Option<Arc<dyn Notifier>>,
+}
+
+impl fmt::Debug for LiveOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { addresses, folder, symbols, others, history, .. } = self;
+        f.debug_struct("LiveOptions")
+            .field("addresses", addresses)
+            .field("folder", folder)
+            .field("symbols", symbols)
+            .field("others", others)
+            .field("history", history)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether perpetuals without order flow are watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Others {
+    /// All of them, for funding and mark.
+    Watched,
+    /// None.
+    LeftOut,
+}
+
+/// Why a live node cannot start, or ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LiveError {
+    /// The venue did not answer what is needed to begin.
+    #[error("{what}: {source}")]
+    Venue {
+        /// What was asked for.
+        what: String,
+        /// Why it failed.
+        source: VenueError,
+    },
+    /// A symbol is not listed.
+    #[error("{symbol}: no perpetual of this name is listed; arb rates lists all")]
+    Unlisted {
+        /// The symbol.
+        symbol: String,
+    },
+    /// The configuration is refused.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The node cannot start or go on.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// The folder cannot be used.
+    #[error("{folder}: {source}")]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// A running live node.
+#[derive(Debug)]
+pub struct Live {
+    node: Node,
+    store: Arc<SqliteStore>,
+    catalog: Catalog,
+    clock: Arc<dyn Clock>,
+}
+
+impl LiveOptions {
+    /// Asks the venue what is listed, reads history where the folder is new, and starts the node.
+    /// `progress` is told how far the history is. Call it inside a tokio runtime.
+    ///
+    /// # Errors
+    /// [`LiveError`].
+    pub async fn start(
+        self,
+        progress: impl Fn(&HistoryProgress) + Send + Sync,
+    ) -> Result<Live, LiveError> {
+        self.addresses.check("addresses")?;
+        let named = |source| LiveError::Folder { folder: self.folder.clone(), source };
+        std::fs::create_dir_all(&self.folder).map_err(named)?;
+        let store = Arc::new(SqliteOptions::new(self.folder.join("arb.db")).open().await?);
+        let clock = Arc::new(VenueClock::new(Arc::clone(&self.clock)));
+        let broker = |limits| {
+            let clock: Arc<dyn Clock> = Arc::clone(&clock) as _;
+            Arc::new(Broker::new(limits, clock))
+        };
+        let venue = |what: &str| venue(what.to_owned());
+        let futures = Rest::new(&self.addresses.futures_rest, Market::Um, broker(Limits::FUTURES))
+            .map_err(venue("futures requests"))?;
+        let spot = Rest::new(&self.addresses.spot_rest, Market::Spot, broker(Limits::SPOT))
+            .map_err(venue("spot requests"))?;
+        let (unnamed, spot) = (Arc::new(SymbolTable::new([])), SpotRest::new(spot));
+        let asked = FuturesRest::new(futures.clone(), unnamed);
+        clock.measure(&asked).await.map_err(venue("the venue's clock"))?;
+        let found = discover(&asked, &spot, &self).await?;
+        let (catalog, known) = register(&store, &found).await?;
+        let futures = FuturesRest::new(futures, Arc::new(symbols(&catalog)));
+        let watched = found.watched(&catalog, &self.symbols)?;
+        let log = self.folder.join("log");
+        if !is_log(&log) {
+            let clock: &dyn Clock = &*clock;
+            let past = History { venue: &futures, store: &store, catalog: &catalog, clock };
+            past.read(&watched, self.history, &progress).await?;
+        }
+        let run = run_id(&store, &*clock).await?;
+        let config = self.config(run, known)?;
+        let mut options = NodeOptions::new(config, self.registry, LogOptions::new(log));
+        options.clock = Arc::clone(&clock) as _;
+        options.store = Some(Arc::clone(&store) as Arc<dyn Store>);
+        options.notifier = self.notifier;
+        options.rates_every = RATES_EVERY;
+        let feed = FeedConfig {
+            addresses: self.addresses,
+            watched,
+            tracker: arb_binance::TrackerConfig::default(),
+            funding_history: FUNDING_HISTORY,
+        };
+        options.feeds = vec![
+            market_feed(feed, (futures.clone(), spot), Arc::clone(&clock) as _),
+            clock_feed(futures, Arc::clone(&clock)),
+        ];
+        let node = Node::start(options).await?;
+        Ok(Live { node, store, catalog, clock })
+    }
+
+    fn config(
+        &self,
+        run: RunId,
+        known: Vec<arb_core::Instrument>,
+    ) -> Result<EngineConfig, ConfigError> {
+        let priced = |spec| InstrumentConfig { spec, spread_bps: 1.into() };
+        let mut config = EngineConfig::new(known.into_iter().map(priced).collect());
+        config.run = run;
+        config.account = self.account;
+        for strategy in &self.strategies {
+            let text = restricted(&strategy.text, &self.symbols);
+            config = config.with_strategy(&strategy.file, &text)?;
+        }
+        Ok(config)
+    }
+}
+
+/// The text with `"symbols": "all"` as a list on the same line, so that errors name the author's
+/// own lines.
+fn restricted(text: &str, symbols: &[String]) -> String {
+    let all = "\"symbols\": \"all\"";
+    let list = serde_json::json!(symbols);
+    text.replacen(all, &format!("\"symbols\": {list}"), 1)
+}
+
+fn venue(what: String) -> impl Fn(VenueError) -> LiveError {
+    move |source| LiveError::Venue { what: what.clone(), source }
+}
+
+/// Registers what was found behind what the store knows; gives both in the order of their ids.
+async fn register(
+    store: &SqliteStore,
+    found: &Found,
+) -> Result<(Catalog, Vec<arb_core::Instrument>), LiveError> {
+    let before = store.catalog().await?;
+    let mut all: Vec<arb_core::Instrument> =
+        before.iter().map(|(_, instrument)| instrument.clone()).collect();
+    for instrument in found.instruments() {
+        let same = |known: &&mut arb_core::Instrument| {
+            known.market == instrument.market && known.symbol == instrument.symbol
+        };
+        match all.iter_mut().find(same) {
+            Some(known) => known.clone_from(instrument),
+            None => all.push(instrument.clone()),
+        }
+    }
+    let catalog = store.register(&all).await?;
+    Ok((catalog, all))
+}
+
+fn symbols(catalog: &Catalog) -> SymbolTable {
+    let perpetuals = catalog.iter().filter(|(_, instrument)| instrument.market == Market::Um);
+    SymbolTable::new(perpetuals.map(|(of, instrument)| (instrument.symbol.as_str(), of.id)))
+}
+
+/// The run of this folder: made from the time of its first start, kept in the store.
+async fn run_id(store: &SqliteStore, clock: &dyn Clock) -> Result<RunId, LiveError> {
+    use arb_core::port::BookStore as _;
+    let key = "node.run";
+    let value = match store.setting(key).await? {
+        Some(setting) => setting.value,
+        None => {
+            let at = clock.now();
+            let value = format!("p{}", base36(at.as_millis() / 1_000));
+            let updated_by = "arb run".to_owned();
+            let setting =
+                Setting { key: key.to_owned(), value: value.clone(), updated_at: at, updated_by };
+            store.set_setting(&setting).await?;
+            value
+        }
+    };
+    let refused = |_| StoreError::Corrupt {
+        table: "live_config",
+        key: key.to_owned(),
+        what: format!("{value:?} is no name of a run"),
+    };
+    Ok(value.parse().map_err(refused)?)
+}
+
+fn base36(number: i64) -> String {
+    let mut rest = number.unsigned_abs();
+    let mut digits = Vec::new();
+    while rest > 0 {
+        digits.extend(char::from_digit(u32::try_from(rest % 36).unwrap_or_default(), 36));
+        rest /= 36;
+    }
+    digits.iter().rev().collect()
+}
+
+fn market_feed(
+    config: FeedConfig,
+    (futures, spot): (FuturesRest, SpotRest),
+    clock: Arc<dyn Clock>,
+) -> Feed {
+    let with_flow = config.watched.iter().filter(|each| each.order_flow);
+    Feed {
+        name: "market".to_owned(),
+        instruments: with_flow.map(|each| each.instrument).collect(),
+        open: Box::new(move |resume: &Resume| {
+            let mut config = config.clone();
+            for each in &mut config.watched {
+                let last = resume.last_trade_ids.get(each.instrument.index());
+                each.last_id = last.copied().flatten();
+            }
+            let feed = VenueFeed::start(&config, futures.clone(), spot.clone(), Arc::clone(&clock));
+            Box::new(feed) as Box<dyn MarketFeed>
+        }),
+    }
+}
+
+fn clock_feed(futures: FuturesRest, clock: Arc<VenueClock>) -> Feed {
+    Feed {
+        name: "clock".to_owned(),
+        instruments: Vec::new(),
+        open: Box::new(move |_| {
+            Box::new(ClockFeed::new(futures.clone(), Arc::clone(&clock))) as Box<dyn MarketFeed>
+        }),
+    }
+}
+
+impl Live {
+    /// The node.
+    #[must_use]
+    pub const fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// The store, which follows the node.
+    #[must_use]
+    pub const fn store(&self) -> &Arc<SqliteStore> {
+        &self.store
+    }
+
+    /// The instruments, in the order of their numbers.
+    #[must_use]
+    pub const fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// The venue's time.
+    #[must_use]
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
+    /// Waits until the node ends by itself, which is a failure.
+    ///
+    /// # Errors
+    /// Why it ended.
+    pub async fn wait(&mut self) -> Result<(), LiveError> {
+        Ok(self.node.wait().await?)
+    }
+
+    /// Writes everything and ends.
+    ///
+    /// # Errors
+    /// Why it had ended before, or what could not be written.
+    pub async fn stop(self) -> Result<Stopped, LiveError> {
+        let stopped = self.node.stop().await?;
+        if let Ok(store) = Arc::try_unwrap(self.store) {
+            store.close().await;
+        }
+        Ok(stopped)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_strategy_for_all_is_restricted_to_order_flow_and_keeps_its_lines() {
+        for name in ["v51_baseline", "v52_8signals", "funding_carry"] {
+            let text = Registry::builtin_text(name).unwrap();
+            let list = ["BTCUSDT".to_owned(), "ETHUSDT".to_owned()];
+            let restricted = restricted(text, &list);
+            assert!(restricted.contains(r#""symbols": ["BTCUSDT","ETHUSDT"]"#), "{name}");
+            assert_eq!(restricted.lines().count(), text.lines().count());
+            Registry::builtin().build(name, &restricted).unwrap();
+        }
+        let own = r#"{"symbols": ["SOLUSDT"]}"#;
+        assert_eq!(super::restricted(own, &["BTCUSDT".to_owned()]), own);
+    }
+
+    #[test]
+    fn a_run_is_named_by_its_first_second() {
+        let name = format!("p{}", base36(1_795_442_130));
+        assert_eq!(name, "ptoylii");
+        assert!(name.parse::<RunId>().is_ok());
+    }
+}
