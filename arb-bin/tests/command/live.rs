@@ -1,0 +1,182 @@
+//! The long-running commands: they say where they are, fill their folder, and stop in order.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use arb::Timestamp;
+use arb::port::{BookStore as _, InstrumentStore as _, MarketStore as _, TapeStore as _};
+use arb::sqlite::{SqliteOptions, SqliteStore};
+use serde_json::Value;
+
+use super::support::Folder;
+
+/// A command that runs until it is stopped, and the line it said when it was ready.
+struct Running {
+    child: Child,
+    out: BufReader<ChildStdout>,
+    err: ChildStderr,
+    ready: Value,
+}
+
+impl Running {
+    fn start(folder: &Folder, args: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_arb"))
+            .args(args)
+            .arg("--ready-json")
+            .current_dir(folder.path(""))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut err = child.stderr.take().unwrap();
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        if line.is_empty() {
+            let mut said = String::new();
+            err.read_to_string(&mut said).unwrap();
+            panic!("{args:?} ended before it was ready: {said}");
+        }
+        Self { child, out, err, ready: serde_json::from_str(&line).unwrap() }
+    }
+
+    /// Ends it as an operator does and gives what it said; it may take five seconds.
+    fn stop(mut self) -> (String, String) {
+        let started = Instant::now();
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let (mut out, mut err) = (String::new(), String::new());
+        self.out.read_to_string(&mut out).unwrap();
+        self.err.read_to_string(&mut err).unwrap();
+        assert!(self.child.wait().unwrap().success(), "{err}");
+        assert!(started.elapsed() < Duration::from_secs(5), "{err}");
+        (out, err)
+    }
+}
+
+fn block_on<T>(what: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(what)
+}
+
+async fn store(file: &Path) -> SqliteStore {
+    SqliteOptions::new(file).open_read_only().await.unwrap()
+}
+
+/// Rates, market inputs and indicators of BTCUSDT that are stored.
+async fn rows(file: &Path) -> [usize; 3] {
+    let store = store(file).await;
+    let catalog = store.catalog().await.unwrap();
+    let of = catalog.find(arb::Market::Um, "BTCUSDT").unwrap();
+    let all = (Timestamp::EPOCH, Timestamp::MAX);
+    [
+        store.latest_rates(&catalog).await.unwrap().len(),
+        store.inputs(of, all.0, all.1).await.unwrap().len(),
+        store.indicators(of, all.0, all.1).await.unwrap().len(),
+    ]
+}
+
+#[test]
+fn a_demo_fills_its_store_within_twenty_seconds_and_goes_on_where_it_stopped() {
+    let folder = Folder::new();
+    let demo = ["demo", "--data", "d", "--symbols", "BTCUSDT,SOLUSDT", "--history-hours", "1"];
+    let running = Running::start(&folder, &demo);
+    let ready = Instant::now();
+    for key in ["futures_rest", "futures_ws", "spot_rest", "spot_ws", "control"] {
+        assert!(running.ready[key].as_str().unwrap().contains("127.0.0.1"), "{key}");
+    }
+    assert_eq!(running.ready["data"], "d");
+    assert_eq!(running.ready["pid"], running.child.id());
+    assert_eq!(running.ready["clock"]["speed"], 1);
+    let file = folder.path("d/arb.db");
+    while block_on(rows(&file)).contains(&0) {
+        assert!(ready.elapsed() < Duration::from_secs(20), "{:?}", block_on(rows(&file)));
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let (out, err) = running.stop();
+    assert_eq!(out, "", "stdout has the one line");
+    assert!(err.contains("all on the disk"), "{err}");
+    let trades = || {
+        block_on(async {
+            let store = store(&file).await;
+            let catalog = store.catalog().await.unwrap();
+            let of = catalog.find(arb::Market::Um, "BTCUSDT").unwrap();
+            let extent = store.extent(of.key).await.unwrap().unwrap();
+            (extent.count, store.holes(of.key).await.unwrap().len())
+        })
+    };
+    let (before, holes) = trades();
+    assert!(before > 10_000 && holes == 0, "{before} trades, {holes} holes");
+}
+
+#[test]
+fn a_node_lives_on_a_simulated_venue_of_another_process_and_fills_what_it_missed() {
+    let folder = Folder::new();
+    let sim = ["sim", "--seed", "3", "--symbols", "BTCUSDT,ETHUSDT", "--data", "venue"];
+    let sim = Running::start(&folder, &sim);
+    let run = [
+        "run",
+        "--data-venue",
+        "sim",
+        "--venue-json",
+        "venue/venue.json",
+        "--data",
+        "d",
+        "--symbols",
+        "BTCUSDT",
+        "--history-hours",
+        "0.2",
+    ];
+    let mut counts = Vec::new();
+    for _ in 0..2 {
+        let running = Running::start(&folder, &run);
+        let file = folder.path("d/arb.db");
+        let before = counts.last().copied().unwrap_or_default();
+        let started = Instant::now();
+        let (count, holes) = loop {
+            let now = block_on(extent(&file));
+            if now.0 > before + 50 && now.1 == 0 || started.elapsed() > Duration::from_secs(30) {
+                break now;
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        };
+        assert!(count > before + 50 && holes == 0, "{count} trades, {holes} holes");
+        counts.push(count);
+        let (_, err) = running.stop();
+        assert!(err.contains("all on the disk"), "{err}");
+    }
+    sim.stop();
+}
+
+/// Trades of BTCUSDT that are stored, and holes between them.
+async fn extent(file: &Path) -> (u64, usize) {
+    let store = store(file).await;
+    let catalog = store.catalog().await.unwrap();
+    let Some(of) = catalog.find(arb::Market::Um, "BTCUSDT") else { return (0, 0) };
+    let extent = store.extent(of.key).await.unwrap();
+    (extent.map_or(0, |extent| extent.count), store.holes(of.key).await.unwrap().len())
+}
+
+#[test]
+fn wrong_ways_to_start_are_explained() {
+    let folder = Folder::new();
+    folder.arb(&["run", "--data-venue", "sim"]).refused(2, &["--venue-json"]);
+    folder.arb(&["run", "--venue-json", "x"]).refused(2, &["--data-venue sim"]);
+    let missing = ["run", "--data-venue", "sim", "--venue-json", "none.json"];
+    folder.arb(&missing).refused(1, &["none.json"]);
+    folder.write("odd.json", "{\"futures_rest\": \"http://example.com\"}");
+    let odd = ["run", "--data-venue", "sim", "--venue-json", "odd.json"];
+    folder.arb(&odd).refused(1, &["odd.json"]);
+    folder.arb(&["demo", "--strategy", "nothing"]).refused(1, &["nothing", "v52_8signals"]);
+    folder.arb(&["demo", "--history-hours", "99"]).refused(2, &["--history-hours"]);
+    folder.arb(&["sim", "--faults", "none.json"]).refused(1, &["none.json"]);
+    folder.write("faults.json", "{\"faults\":[{\"kind\":\"melt\"}]}");
+    folder.arb(&["sim", "--faults", "faults.json"]).refused(2, &["faults.json", "melt"]);
+    let taken = Running::start(&folder, &["sim", "--symbols", "1"]);
+    let address = taken.ready["futures_rest"].as_str().unwrap().to_owned();
+    let port = address.rsplit(':').next().unwrap();
+    folder.arb(&["sim", "--symbols", "1", "--port", port]).refused(1, &["--port", "in use"]);
+    folder.arb(&["demo", "--sim-port", port]).refused(1, &["--sim-port"]);
+    taken.stop();
+}
