@@ -34,11 +34,11 @@ impl Running {
         let mut err = child.stderr.take().unwrap();
         let mut line = String::new();
         out.read_line(&mut line).unwrap();
+        let mut said = String::new();
         if line.is_empty() {
-            let mut said = String::new();
             err.read_to_string(&mut said).unwrap();
-            panic!("{args:?} ended before it was ready: {said}");
         }
+        assert!(said.is_empty(), "{args:?} ended before it was ready: {said}");
         Self { child, out, err, ready: serde_json::from_str(&line).unwrap() }
     }
 

@@ -16,6 +16,8 @@ pub(crate) enum Route {
     Public,
     /// Futures `/market`.
     Market,
+    /// Futures `/private`: accounts, of which the public half has none, so nothing comes.
+    Private,
     /// Futures without a route: only what is public comes.
     Unrouted,
     /// Spot.
@@ -83,7 +85,7 @@ impl Route {
         match self {
             Self::Spot => Market::Spot,
             Self::CoinbaseExchange | Self::CoinbaseAdvanced => Market::Cb,
-            Self::Public | Self::Market | Self::Unrouted => Market::Um,
+            Self::Public | Self::Market | Self::Private | Self::Unrouted => Market::Um,
         }
     }
 
@@ -94,7 +96,7 @@ impl Route {
             Self::Spot => spot_has(stream.kind),
             Self::Unrouted => stream.kind.route() == Self::Public,
             Self::Public | Self::Market => stream.kind.route() == self,
-            Self::CoinbaseExchange | Self::CoinbaseAdvanced => false,
+            Self::Private | Self::CoinbaseExchange | Self::CoinbaseAdvanced => false,
         };
         carried.then_some(stream)
     }

@@ -32,6 +32,7 @@ fn destination<'h>(handshake: &Handshake<'h>) -> Option<(Route, Form, Vec<&'h st
         path => [
             ("/public/", Route::Public),
             ("/market/", Route::Market),
+            ("/private/", Route::Private),
             ("/spot/", Route::Spot),
             ("/", Route::Unrouted),
         ]
