@@ -27,8 +27,11 @@
 
 #[cfg(feature = "live")]
 pub mod live;
+pub mod monitor;
 #[cfg(feature = "node")]
 pub mod node;
+#[cfg(feature = "notify")]
+pub mod notify;
 pub mod record;
 #[cfg(feature = "report")]
 pub mod report;

@@ -61,8 +61,8 @@ pub struct LiveOptions {
     pub account: AccountConfig,
     /// How much history the first start reads.
     pub history: Duration,
-    /// Who is told.
-    pub notifier: Option<Arc<dyn Notifier>>,
+    /// Makes who is told, from the instruments' names in the order of their ids.
+    pub notifier: Option<MakeNotifier>,
 }
 
 impl fmt::Debug for LiveOptions {
@@ -77,6 +77,9 @@ impl fmt::Debug for LiveOptions {
             .finish_non_exhaustive()
     }
 }
+
+/// Makes a notifier once the instruments are known.
+pub type MakeNotifier = Box<dyn FnOnce(Vec<String>) -> Arc<dyn Notifier> + Send>;
 
 /// Whether perpetuals without order flow are watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,7 +178,8 @@ impl LiveOptions {
         let mut options = NodeOptions::new(config, self.registry, LogOptions::new(log));
         options.clock = Arc::clone(&clock) as _;
         options.store = Some(Arc::clone(&store) as Arc<dyn Store>);
-        options.notifier = self.notifier;
+        let names = catalog.iter().map(|(_, instrument)| instrument.symbol.clone()).collect();
+        options.notifier = self.notifier.map(|make| make(names));
         options.rates_every = RATES_EVERY;
         let feed = FeedConfig {
             addresses: self.addresses,
@@ -357,6 +361,32 @@ impl Live {
     }
 }
 
+/// How the machine's clock stands against the venue's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockReading {
+    /// Milliseconds that the venue is ahead.
+    pub offset_ms: i64,
+    /// How wrong that may be, milliseconds.
+    pub uncertainty_ms: i64,
+}
+
+/// Whether the venue answers from here, and how `clock` stands against its own.
+///
+/// # Errors
+/// [`LiveError::Venue`] with what a person should do, [`LiveError::Config`] for bad addresses.
+pub async fn probe(
+    addresses: &Addresses,
+    clock: Arc<dyn Clock>,
+) -> Result<ClockReading, LiveError> {
+    addresses.check("addresses")?;
+    let clock = Arc::new(VenueClock::new(clock));
+    let broker = Arc::new(Broker::new(Limits::FUTURES, Arc::clone(&clock) as Arc<dyn Clock>));
+    let venue = || venue("the venue's clock".to_owned());
+    let rest = Rest::new(&addresses.futures_rest, Market::Um, broker).map_err(venue())?;
+    let rest = FuturesRest::new(rest, Arc::new(SymbolTable::new([])));
+    Ok(clock.measure(&rest).await.map_err(venue())?.reading())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -378,7 +408,7 @@ mod tests {
     #[test]
     fn a_run_is_named_by_its_first_second() {
         let name = format!("p{}", base36(1_795_442_130));
-        assert_eq!(name, "ptoylii");
+        assert_eq!(name, "ptoyk0i");
         assert!(name.parse::<RunId>().is_ok());
     }
 }

@@ -17,6 +17,8 @@ mod klines;
 mod naive;
 #[cfg(all(feature = "node", feature = "memory"))]
 mod node;
+#[cfg(feature = "notify")]
+mod notify;
 mod parity;
 #[cfg(feature = "report")]
 mod report;

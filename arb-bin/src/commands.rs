@@ -1,13 +1,16 @@
 //! One file a command.
 
 pub(crate) mod backtest;
+pub(crate) mod backup;
 pub(crate) mod bench;
 pub(crate) mod carry;
 pub(crate) mod demo;
+pub(crate) mod doctor;
 pub(crate) mod funding;
 pub(crate) mod indicators;
 mod live;
 pub(crate) mod parity;
+pub(crate) mod rates;
 pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod sim;

@@ -18,8 +18,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    backtest, bench, carry, demo, funding, indicators, parity, replay, run, sim, strategies, sweep,
-    tape,
+    backtest, backup, bench, carry, demo, doctor, funding, indicators, parity, rates, replay, run,
+    sim, strategies, sweep, tape,
 };
 
 /// Back-tests order-flow strategies on recorded Binance trades, exactly.
@@ -36,6 +36,14 @@ enum Command {
     Demo(Box<demo::Args>),
     /// Run the live node: funding rates, order flow, signals, paper trades
     Run(Box<run::Args>),
+    /// What every perpetual's funding pays, from the folder of a node
+    Rates(rates::Args),
+    /// Look whether a node could run here, and say what to do where it could not
+    Doctor(doctor::Args),
+    /// Copy the store of a node into one checked file, while it runs
+    Backup(backup::Backup),
+    /// Bring a backup into a folder
+    Restore(backup::Restore),
     /// Run strategies over recorded trades and report trades and R
     Backtest(Box<backtest::Args>),
     /// Run the funding carry over hourly bars, or over funding rates alone
@@ -71,6 +79,10 @@ fn main() -> ExitCode {
     let outcome = match command {
         Command::Demo(args) => demo::run(&args),
         Command::Run(args) => run::run(&args),
+        Command::Rates(args) => rates::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Backup(args) => backup::backup(&args),
+        Command::Restore(args) => backup::restore(&args),
         Command::Backtest(args) => backtest::run(&args),
         Command::Carry(args) => carry::run(&args),
         Command::Replay(args) => replay::run(&args),

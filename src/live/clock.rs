@@ -14,6 +14,8 @@ use arb_core::{Event, EventKind, Health, Timestamp, VenueError};
 use async_trait::async_trait;
 use tokio::time::Instant;
 
+use super::ClockReading;
+
 /// Round trips of a measurement; the quickest counts.
 const ROUNDS: usize = 3;
 /// Time between two measurements.
@@ -38,6 +40,13 @@ pub(super) struct Measured {
     step: i64,
     /// The offset, nanoseconds.
     offset: i64,
+}
+
+impl Measured {
+    pub(super) const fn reading(self) -> ClockReading {
+        const MILLI: i64 = 1_000_000;
+        ClockReading { offset_ms: self.offset / MILLI, uncertainty_ms: self.uncertainty / MILLI }
+    }
 }
 
 impl VenueClock {

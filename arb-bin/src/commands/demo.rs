@@ -15,7 +15,7 @@ use arb::sim::{
 use arb::{AccountConfig, Registry, Timestamp};
 use tokio::net::TcpListener;
 
-use super::live::{LiveArgs, block_on, live};
+use super::live::{LiveArgs, block_on, discord, live};
 use super::usage;
 
 #[derive(Debug, clap::Args)]
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             registry: Registry::builtin(),
             account,
             history: args.live.history(),
-            notifier: None,
+            notifier: discord()?,
         };
         live(&args.live, options, server.addresses()).await
     })

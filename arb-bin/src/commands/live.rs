@@ -4,12 +4,16 @@ mod log;
 mod table;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use arb::live::{HistoryProgress, Live, LiveOptions};
+use arb::live::{HistoryProgress, Live, LiveOptions, MakeNotifier};
+use arb::notify::{Discord, Heartbeat};
+use arb::port::Notifier;
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinSet;
 
 pub(crate) use self::log::LogFormat;
 use self::table::Table;
@@ -116,6 +120,7 @@ pub(crate) async fn live(
         () = stop.wait() => return Ok(()),
     };
     let mut live = started;
+    let _heartbeat = heartbeat(&live);
     if args.ready_json {
         let ready = Ready { pid: std::process::id(), data: &folder, venue };
         output::stdout(format_args!("{}\n", serde_json::to_string(&ready)?))?;
@@ -133,6 +138,21 @@ pub(crate) async fn live(
     };
     drop(table);
     finish(live, ended).await
+}
+
+/// Signs of life to `ARB_HEARTBEAT_URL`, where it is set.
+fn heartbeat(live: &Live) -> Option<JoinSet<()>> {
+    let address = std::env::var("ARB_HEARTBEAT_URL").ok()?;
+    let mut task = JoinSet::new();
+    task.spawn(Heartbeat::new(address, live.node().handle()).run());
+    Some(task)
+}
+
+/// Messages to `ARB_DISCORD_WEBHOOK`, where it is set; an address in a flag would be seen by all.
+pub(crate) fn discord() -> Result<Option<MakeNotifier>> {
+    let Ok(webhook) = std::env::var("ARB_DISCORD_WEBHOOK") else { return Ok(None) };
+    let discord = Discord::new(&webhook).context("ARB_DISCORD_WEBHOOK")?;
+    Ok(Some(Box::new(|symbols| Arc::new(discord.naming(symbols)) as Arc<dyn Notifier>)))
 }
 
 async fn finish(live: Live, ended: Option<Result<(), arb::live::LiveError>>) -> Result<()> {

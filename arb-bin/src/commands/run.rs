@@ -11,7 +11,7 @@ use arb::port::Clock;
 use arb::{AccountConfig, Registry, Timestamp};
 use serde::Deserialize;
 
-use super::live::{LiveArgs, block_on, live};
+use super::live::{LiveArgs, block_on, discord, live};
 use super::usage;
 
 #[derive(Debug, clap::Args)]
@@ -72,7 +72,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             registry: Registry::builtin(),
             account,
             history: args.live.history(),
-            notifier: None,
+            notifier: discord()?,
         };
         live(&args.live, options, serde_json::Map::new()).await
     })
@@ -91,7 +91,7 @@ fn venue(args: &Args) -> Result<(Addresses, Arc<dyn Clock>)> {
     }
 }
 
-fn simulated(file: &Path) -> Result<(Addresses, Arc<dyn Clock>)> {
+pub(super) fn simulated(file: &Path) -> Result<(Addresses, Arc<dyn Clock>)> {
     #[derive(Deserialize)]
     struct Line {
         clock: SimClock,

@@ -108,6 +108,26 @@ fn a_demo_fills_its_store_within_twenty_seconds_and_goes_on_where_it_stopped() {
     };
     let (before, holes) = trades();
     assert!(before > 10_000 && holes == 0, "{before} trades, {holes} holes");
+
+    let rates: Value =
+        serde_json::from_str(&folder.ok(&["rates", "--data", "d", "--json"]).stdout).unwrap();
+    let rates = rates["rates"].as_array().unwrap();
+    assert!(rates.len() > 4, "every perpetual of the venue: {}", rates.len());
+    let year = |row: &Value| row["annualised"].as_str().unwrap().parse::<f64>().unwrap();
+    assert!(rates.windows(2).all(|pair| year(&pair[0]) >= year(&pair[1])), "best first");
+    for row in rates {
+        assert!(row["seven_days_annualised"].is_string(), "history was read: {row}");
+    }
+    let table = folder.ok(&["rates", "--data", "d", "--top", "2"]).stdout;
+    assert_eq!(table.lines().count(), 4, "{table}");
+
+    folder.ok(&["backup", "--data", "d", "b.db"]);
+    folder.arb(&["backup", "--data", "d", "b.db"]).refused(1, &["b.db"]);
+    folder.ok(&["restore", "--data", "again", "b.db"]);
+    folder.arb(&["restore", "--data", "d", "b.db"]).refused(1, &["arb.db"]);
+    let again: Value =
+        serde_json::from_str(&folder.ok(&["rates", "--data", "again", "--json"]).stdout).unwrap();
+    assert_eq!(again["rates"].as_array().unwrap(), rates);
 }
 
 #[test]
@@ -146,7 +166,11 @@ fn a_node_lives_on_a_simulated_venue_of_another_process_and_fills_what_it_missed
         let (_, err) = running.stop();
         assert!(err.contains("all on the disk"), "{err}");
     }
+    let doctor = ["doctor", "--venue-json", "venue/venue.json", "--data", "d", "--deep"];
+    let told = folder.ok(&doctor).stdout;
+    assert!(told.matches("well").count() >= 3 && told.contains("no damage"), "{told}");
     sim.stop();
+    folder.arb(&doctor).refused(1, &["1 problem"]);
 }
 
 /// Trades of BTCUSDT that are stored, and holes between them.
@@ -170,6 +194,7 @@ fn wrong_ways_to_start_are_explained() {
     folder.arb(&odd).refused(1, &["odd.json"]);
     folder.arb(&["demo", "--strategy", "nothing"]).refused(1, &["nothing", "v52_8signals"]);
     folder.arb(&["demo", "--history-hours", "99"]).refused(2, &["--history-hours"]);
+    folder.arb(&["rates", "--data", "nowhere"]).refused(1, &["nowhere", "arb run"]);
     folder.arb(&["sim", "--faults", "none.json"]).refused(1, &["none.json"]);
     folder.write("faults.json", "{\"faults\":[{\"kind\":\"melt\"}]}");
     folder.arb(&["sim", "--faults", "faults.json"]).refused(2, &["faults.json", "melt"]);
