@@ -53,7 +53,6 @@ pub(super) async fn start(mut options: NodeOptions) -> Result<Node, NodeError> {
     let stop = Arc::new(watch::Sender::new(Stop::No));
     let journal = Journal::new(opened.writer, header, options.flush_every);
     let durable = journal.durable();
-    let config = &options.config;
     let ends = Ends {
         batches,
         commands: asked,
@@ -63,24 +62,7 @@ pub(super) async fn start(mut options: NodeOptions) -> Result<Node, NodeError> {
         notes: Arc::clone(&notes),
         counters: Arc::clone(&counters),
     };
-    let mut driver = Driver {
-        grid: Grid::new(
-            (config.grid_secs, config.paper.grid_grace_ms),
-            options.clock.now(),
-            replica.last_tick,
-        ),
-        at: replica.at,
-        owed: replica.unlogged().len(),
-        cell: replica.cell,
-        journal,
-        clock: Arc::clone(&options.clock),
-        ends,
-        folder: options.log.folder.clone(),
-        max_waiting: options.max_waiting,
-        news: News::Some,
-        holes: Vec::new(),
-        log_state: FeedState::Up,
-    };
+    let mut driver = driver(&options, replica, journal, ends);
     let from = started.records;
     begin(&mut driver, &options, &mut started).await?;
     driver.publish();
@@ -110,6 +92,29 @@ pub(super) async fn start(mut options: NodeOptions) -> Result<Node, NodeError> {
     let feeds = open(std::mem::take(&mut options.feeds), &intake);
     let driver = tokio::spawn(driver.run());
     Ok(Node { handle, started, driver, feeds, tasks, alive })
+}
+
+/// The driver of a replica that stands at the end of the log.
+fn driver(options: &NodeOptions, replica: Replica, journal: Journal, ends: Ends) -> Driver {
+    let config = &options.config;
+    Driver {
+        grid: Grid::new(
+            (config.grid_secs, config.paper.grid_grace_ms),
+            options.clock.now(),
+            replica.last_tick,
+        ),
+        at: replica.at,
+        owed: replica.unlogged().len(),
+        cell: replica.cell,
+        journal,
+        clock: Arc::clone(&options.clock),
+        ends,
+        folder: options.log.folder.clone(),
+        max_waiting: options.max_waiting,
+        news: News::Some,
+        holes: Vec::new(),
+        log_state: FeedState::Up,
+    }
 }
 
 fn open(feeds: Vec<Feed>, intake: &Intake) -> JoinSet<()> {

@@ -2,6 +2,8 @@
 
 use arb_core::Side;
 
+use arb_core::{EventKind, FeedState, Input, InputValue, Timestamp};
+
 use super::*;
 
 const BTC: InstrumentId = InstrumentId(0);
