@@ -25,6 +25,8 @@
 //! # Ok(()) }
 //! ```
 
+#[cfg(feature = "accounts")]
+pub mod accounts;
 #[cfg(feature = "live")]
 pub mod live;
 pub mod monitor;
@@ -37,6 +39,8 @@ pub mod record;
 pub mod report;
 pub mod sweep;
 
+#[cfg(feature = "http")]
+pub use arb_http as http;
 #[cfg(feature = "sim")]
 pub use arb_binance::sim;
 pub use arb_core::{

@@ -23,10 +23,13 @@ mod journal;
 mod metrics;
 mod notes;
 mod projection;
+mod rates;
 mod replica;
+mod settings;
 mod snapshot;
 mod start;
 mod tell;
+mod view;
 mod warm;
 
 use std::fmt;
@@ -43,7 +46,7 @@ use self::driver::Stop;
 pub use self::error::NodeError;
 pub use self::feeds::{Feed, OpenFeed, Resume};
 pub use self::handle::Handle;
-pub use self::metrics::{LATENCY_BOUNDS_US, Metrics};
+pub use self::metrics::{Buckets, Gauges, LATENCY_BOUNDS_US, Metrics};
 use self::notes::Alive;
 use crate::record::log::{LogOptions, Seq, Torn};
 
@@ -80,6 +83,8 @@ pub struct NodeOptions {
     pub max_waiting: usize,
     /// Time between two rate snapshots in the store.
     pub rates_every: Duration,
+    /// Figures of parts outside the node that its handle tells too.
+    pub gauges: Vec<Gauges>,
 }
 
 impl NodeOptions {
@@ -102,6 +107,7 @@ impl NodeOptions {
             flush_every: Duration::from_millis(50),
             max_waiting: 64 * 1024 * 1024,
             rates_every: Duration::from_mins(1),
+            gauges: Vec::new(),
         }
     }
 }

@@ -8,6 +8,7 @@ mod carry;
 mod decide;
 mod orders;
 mod protect;
+mod reading;
 mod setup;
 mod snapshot;
 
@@ -24,7 +25,7 @@ use crate::ledger::Ledger;
 use crate::market::{InputName, MarketState};
 use crate::num::Money;
 use crate::order::{ClientOrderId, OrderState};
-use crate::output::{CarryNote, DropReason, Output, RuleOff, TradeNote};
+use crate::output::{CarryNote, DropReason, Output, RuleOff, Signal, TradeNote};
 use crate::risk::{Guard, RiskState};
 use crate::strategy::{Intent, Interest, Registry, Strategy};
 use crate::time::Timestamp;
@@ -84,6 +85,8 @@ struct Slot {
     cool_down: Vec<Option<Timestamp>>,
     /// Refused entries are repeated to notifiers only after this.
     quiet_until: Vec<Option<Timestamp>>,
+    /// The newest decision about each instrument, for hosts; no part of the state.
+    latest: Vec<Option<Box<Signal>>>,
 }
 
 /// How often each market input was present at a decision.

@@ -189,6 +189,32 @@ pub enum AuthError {
         /// The lowest role that may call.
         needed: &'static str,
     },
+    /// The invite is unknown, used up or expired, deliberately not told apart.
+    #[error("the invite is not valid: it is unknown, used up or expired")]
+    Invite,
+    /// Somebody has registered with this e-mail.
+    #[error("the e-mail is taken")]
+    EmailTaken,
+    /// The value cannot be used; the field is the request's.
+    #[error("{field}: {message}")]
+    Weak {
+        /// `email`, `password`, `name`, `scopes`.
+        field: &'static str,
+        /// What is wrong, and what is allowed.
+        message: String,
+    },
+    /// Too many tries; later ones are looked at again.
+    #[error("too many tries; try again in {} s", retry_after.as_secs().max(1))]
+    Limited {
+        /// How long to wait.
+        retry_after: std::time::Duration,
+    },
+    /// There is no such user or key.
+    #[error("there is none of this id")]
+    NotFound,
+    /// Without an admin nobody could manage the accounts.
+    #[error("the last admin keeps its rights; make another admin first")]
+    LastAdmin,
     /// The account store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -3,17 +3,24 @@
 //! Invariant: the core names these traits and nothing behind them; adapters return the errors of
 //! this crate. All are object-safe.
 
+mod accounts;
+mod desk;
+mod lab;
 mod store;
 
 use std::fmt;
-use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_core::Stream;
-use serde::Serialize;
 
+pub use self::accounts::{
+    Accounts, InviteWish, KeyInfo, NewKey, Origin, Principal, Scope, Session, UserInfo, UserPatch,
+};
+pub use self::desk::{
+    AccountView, Component, ComponentState, DecisionRow, Desk, Measure, MeasureKind, MeasureValue,
+    Note, Notes, Receipt, RuleReading, TierMultipliers, TradingSettings, View,
+};
+pub use self::lab::Lab;
 pub use self::store::{
     AccountStore, ApiKey, AuditEntry, BookStore, CarryRow, Catalog, CheckReport, Cursor, FillRow,
     Finding, FundingRow, IdRange, IndicatorRow, InstrumentKey, InstrumentStore, Invite, KeepDays,
@@ -22,13 +29,12 @@ pub use self::store::{
     TapeStore, TradeFilter, TradeResult, TradeRow, TransferRow, Upkeep, UpkeepReport, UserChange,
     UserRecord, UserRole,
 };
-use crate::error::{AuthError, ConfigError, StoreError, VenueError};
-use crate::event::{Command, Event};
+use crate::error::VenueError;
+use crate::event::Event;
 use crate::instrument::InstrumentId;
-use crate::num::Money;
 use crate::order::{ClientOrderId, OrderEvent, RejectReason};
-use crate::output::{Output, TradeNote};
-use crate::risk::{Approved, RiskState};
+use crate::output::Output;
+use crate::risk::Approved;
 use crate::time::Timestamp;
 
 /// What became of a submitted order: three outcomes, because "unknown" is not an error.
@@ -96,127 +102,4 @@ pub trait Notifier: Send + Sync {
     /// # Errors
     /// [`VenueError`] when the message could not be delivered now.
     async fn notify(&self, output: &Output) -> Result<(), VenueError>;
-}
-
-/// The engine at one moment, for hosts.
-#[derive(Clone, Debug, Serialize)]
-pub struct View {
-    /// Number of the last log record it includes.
-    pub seq: u64,
-    /// When.
-    pub at: Timestamp,
-    /// What the engine may do.
-    pub risk_state: RiskState,
-    /// Wallet plus unrealised PnL, quote currency.
-    pub equity: Money,
-    /// Open directional trades.
-    pub trades: Vec<TradeNote>,
-}
-
-/// An output with its log number.
-#[derive(Clone, Debug, Serialize)]
-pub struct Note {
-    /// Number in the log.
-    pub seq: u64,
-    /// The output.
-    pub output: Output,
-}
-
-/// Proof that a command was logged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Receipt {
-    /// Number in the log.
-    pub seq: u64,
-}
-
-/// A stream of notes.
-pub type Notes = Pin<Box<dyn Stream<Item = Note> + Send>>;
-
-/// What hosts see of a running engine.
-#[async_trait]
-pub trait Desk: Send + Sync {
-    /// The newest view.
-    fn snapshot(&self) -> Arc<View>;
-
-    /// The notes after `after_seq`, then new ones as they come.
-    fn notes(&self, after_seq: u64) -> Notes;
-
-    /// Hands a command to the engine.
-    ///
-    /// # Errors
-    /// [`StoreError`] when it cannot be made durable.
-    async fn command(&self, command: Command) -> Result<Receipt, StoreError>;
-}
-
-/// Who is calling.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Principal {
-    /// The user.
-    pub user: u64,
-    /// Rights.
-    pub role: UserRole,
-}
-
-/// Tokens of a logged-in user.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tokens {
-    /// Short-lived.
-    pub access: String,
-    /// Long-lived, rotated at each use.
-    pub refresh: String,
-}
-
-/// Users, tokens and keys.
-#[async_trait]
-pub trait Accounts: Send + Sync {
-    /// Registers a user by invite.
-    ///
-    /// # Errors
-    /// [`AuthError`].
-    async fn register(
-        &self,
-        email: &str,
-        password: &str,
-        invite: &str,
-    ) -> Result<Tokens, AuthError>;
-
-    /// Logs a user in.
-    ///
-    /// # Errors
-    /// [`AuthError::Credentials`] whether the user exists or not.
-    async fn login(&self, email: &str, password: &str) -> Result<Tokens, AuthError>;
-
-    /// Exchanges a refresh token.
-    ///
-    /// # Errors
-    /// [`AuthError::Token`]; a token presented twice revokes its family.
-    async fn refresh(&self, refresh: &str) -> Result<Tokens, AuthError>;
-
-    /// Who presents this access token or API key.
-    ///
-    /// # Errors
-    /// [`AuthError::Token`].
-    async fn authenticate(&self, bearer: &str) -> Result<Principal, AuthError>;
-}
-
-/// Strategy files and back-tests, for hosts.
-#[async_trait]
-pub trait Lab: Send + Sync {
-    /// Checks a strategy's JSON text.
-    ///
-    /// # Errors
-    /// [`ConfigError`] naming line and field.
-    fn check(&self, text: &str) -> Result<(), ConfigError>;
-
-    /// Runs a back-test over stored trades and tells its result as JSON.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    async fn backtest(
-        &self,
-        strategy: &str,
-        symbol: &str,
-        from: Timestamp,
-        to: Timestamp,
-    ) -> Result<String, StoreError>;
 }

@@ -161,6 +161,11 @@ impl DirectionalTrade {
         self.entry_done && self.is_flat()
     }
 
+    /// Since when it has no proven stop.
+    pub(crate) const fn unprotected_since(&self) -> Option<Timestamp> {
+        self.unprotected_since
+    }
+
     pub(crate) fn has_entered(&self) -> bool {
         !self.entered.is_zero()
     }

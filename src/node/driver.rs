@@ -9,12 +9,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use arb_core::port::{Clock, Receipt, View};
+use arb_core::port::{Clock, Receipt, TradingSettings, View};
 use arb_core::time::DAY;
 use arb_core::{
-    Command, Event, EventKind, FeedState, Health, Hole, InstrumentId, MarketState, Output,
-    RiskState, StoreError, Timestamp,
+    Command, ConfigError, EngineConfig, Event, EventKind, FeedState, Health, Hole, InstrumentId,
+    MarketState, Output, Signal, StoreError, Timestamp,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -26,13 +27,15 @@ use super::grid::Grid;
 use super::journal::{Begins, Journal};
 use super::metrics::{Counters, add, set};
 use super::notes::NoteRing;
+use super::settings;
+use super::view::Viewer;
 use crate::record::log::{LogHeader, Poisoned, Seq, poison};
 
-/// A command on its way to the engine.
+/// What a host wants, on its way to the engine.
 #[derive(Debug)]
-pub(super) struct Asked {
-    pub(super) command: Command,
-    pub(super) answer: oneshot::Sender<Result<Receipt, StoreError>>,
+pub(super) enum Asked {
+    Command(Command, oneshot::Sender<Result<Receipt, StoreError>>),
+    Settings(Box<TradingSettings>, oneshot::Sender<Result<Receipt, ConfigError>>),
 }
 
 /// Where a driver's things come from and go to.
@@ -42,6 +45,7 @@ pub(super) struct Ends {
     pub(super) commands: mpsc::Receiver<Asked>,
     pub(super) stop: watch::Receiver<Stop>,
     pub(super) view: watch::Sender<Arc<View>>,
+    pub(super) signals: watch::Sender<Arc<[Signal]>>,
     pub(super) resume: watch::Sender<Resume>,
     pub(super) notes: Arc<NoteRing>,
     pub(super) counters: Arc<Counters>,
@@ -66,6 +70,9 @@ pub(super) struct Driver {
     pub(super) folder: std::path::PathBuf,
     /// Most bytes that may wait for the disk.
     pub(super) max_waiting: usize,
+    /// The configuration the node was started with, under the operator's settings.
+    pub(super) base: EngineConfig,
+    pub(super) viewer: Viewer,
     /// Time of the last event.
     pub(super) at: Timestamp,
     /// Outputs of the last event that the log lacks, because death came in between.
@@ -116,7 +123,7 @@ impl Driver {
             match self.woken().await {
                 Woken::Stop => break,
                 Woken::Landed => self.landed().await?,
-                Woken::Asked(asked) => self.on_command(asked).await?,
+                Woken::Asked(asked) => self.on_asked(asked).await?,
                 Woken::Batch(batch) => self.on_batch(batch).await?,
                 Woken::Time => self.advance_to(self.clock.now()).await?,
             }
@@ -159,7 +166,7 @@ impl Driver {
             }
             self.barrier().await?;
         }
-        if self.news == News::Some {
+        if self.news == News::Some || self.viewer.is_due(self.at) {
             self.publish();
         }
         Ok(())
@@ -187,28 +194,76 @@ impl Driver {
         self.input(Event { at: self.stamp(self.clock.now()), kind }).await.map(|_| ())
     }
 
-    async fn on_command(&mut self, asked: Asked) -> Result<(), NodeError> {
+    async fn on_asked(&mut self, asked: Asked) -> Result<(), NodeError> {
         let at = self.stamp(self.clock.now());
         self.advance_to(at).await?;
-        let kind = EventKind::Command(Box::new(asked.command));
-        let seq = self.input(Event { at, kind }).await?;
-        let durable = self.barrier().await?;
-        let what = || self.journal.trouble().map(ToString::to_string).unwrap_or_default();
-        let answer = match durable {
-            true => Ok(Receipt { seq }),
-            false => Err(StoreError::Full(what().into())),
-        };
         // Who no longer waits for the receipt does not need it.
-        let _ = asked.answer.send(answer);
+        match asked {
+            Asked::Command(command, answer) => {
+                let receipt = self.command(command).await?;
+                let _ = answer.send(receipt.map_err(|why| StoreError::Full(why.into())));
+            }
+            Asked::Settings(settings, answer) => {
+                let _ = answer.send(self.change(&settings).await?);
+            }
+        }
+        self.viewer.renew();
         self.news = News::Some;
         self.heed_log().await
+    }
+
+    /// Takes in a command; the receipt, or why it is not durable.
+    async fn command(&mut self, command: Command) -> Result<Result<Receipt, String>, NodeError> {
+        let at = self.stamp(self.clock.now());
+        let kind = EventKind::Command(Box::new(command));
+        let seq = self.input(Event { at, kind }).await?;
+        self.receipt(seq).await
+    }
+
+    async fn receipt(&mut self, seq: Seq) -> Result<Result<Receipt, String>, NodeError> {
+        Ok(match self.barrier().await? {
+            true => Ok(Receipt { seq }),
+            false => Err(self.journal.trouble().map(ToString::to_string).unwrap_or_default()),
+        })
+    }
+
+    /// Puts settings in force, from the next tick on.
+    async fn change(
+        &mut self,
+        settings: &TradingSettings,
+    ) -> Result<Result<Receipt, ConfigError>, NodeError> {
+        let at = self.stamp(self.clock.now());
+        let event = settings::apply(&self.base, settings).and_then(|c| c.to_event(at));
+        let event = match event {
+            Ok(event) => event,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let EventKind::Configure(configure) = &event.kind else { return Err(NodeError::Ended) };
+        if let Err(refused) = self.cell.engine.check(configure) {
+            return Ok(Err(refused));
+        }
+        if let Err(unwritten) = settings::write(&self.folder, settings) {
+            return Ok(Err(unwritten));
+        }
+        let seq = self.input(event).await?;
+        if settings.enabled == self.cell.engine.is_paused() {
+            let command = if settings.enabled { Command::Resume } else { Command::Pause };
+            self.input(Event { at, kind: EventKind::Command(Box::new(command)) }).await?;
+        }
+        let receipt = self.receipt(seq).await?;
+        Ok(receipt.map_err(|why| ConfigError::new("settings", None, "log", why)))
     }
 
     async fn on_batch(&mut self, batch: Batch) -> Result<(), NodeError> {
         let Batch { received, mut events } = batch;
         self.advance_to(received).await?;
         let at = self.stamp(received);
-        add(&self.ends.counters.events, events.len() as u64);
+        let counters = &self.ends.counters;
+        add(&counters.events, events.len() as u64);
+        counters.last_batch_ns.store(received.as_nanos(), Ordering::Relaxed);
+        if let Some(EventKind::Trade(last)) = events.last().map(|event| &event.kind) {
+            counters.feed_lag.add((received.since(last.ts).max(0) / 1_000).unsigned_abs());
+        }
         for event in events.drain(..) {
             let event = Event { at, kind: event.kind };
             self.decide(&event)?;
@@ -240,6 +295,7 @@ impl Driver {
                 self.grid.advance();
                 self.input(Event { at, kind: EventKind::Tick(grid) }).await?;
                 self.count_late();
+                self.viewer.renew();
                 self.news = News::Some;
             }
         }
@@ -311,6 +367,7 @@ impl Driver {
     fn decide(&mut self, event: &Event) -> Result<Seq, NodeError> {
         let seq = self.journal.buffer.event(event)?;
         self.at = event.at;
+        self.viewer.watch(event);
         // What a panic leaves behind is never looked at again: the node ends.
         let observed = catch_unwind(AssertUnwindSafe(|| self.cell.observe(event)));
         observed.map(|()| seq).map_err(|panic| NodeError::Poisoned { seq, message: words(&*panic) })
@@ -339,6 +396,9 @@ impl Driver {
             set(&self.ends.counters.noted_seq, seq);
             self.ends.notes.push(seq, output.clone());
             self.news = News::Some;
+        }
+        if configured {
+            self.viewer.reconfigured();
         }
         if configured && let Some(Ok(header)) = self.cell.engine.config().map(LogHeader::new) {
             self.journal.set_header(header);
@@ -376,17 +436,12 @@ impl Driver {
     /// Shows the present state to hosts and feeds.
     pub(super) fn publish(&mut self) {
         self.news = News::None;
-        let engine = &self.cell.engine;
         let seq = self.journal.buffer.last();
         set(&self.ends.counters.seq, seq);
         set(&self.ends.counters.durable_seq, *self.journal.durable().borrow());
-        self.ends.view.send_replace(Arc::new(View {
-            seq,
-            at: self.at,
-            risk_state: engine.risk_state().unwrap_or(RiskState::Halted),
-            equity: engine.equity().unwrap_or_default(),
-            trades: engine.open_trades().collect(),
-        }));
+        let view = self.viewer.view(&self.cell, seq, self.at);
+        self.ends.view.send_replace(Arc::new(view));
+        self.ends.signals.send_replace(self.viewer.signals());
         let oldest = self.at.plus(-DAY);
         self.holes.retain(|hole| hole.end >= oldest);
         let last_trade_ids = last_trade_ids(&self.cell);

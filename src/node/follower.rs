@@ -7,6 +7,7 @@
 //! start still needs.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use arb_core::port::{Catalog, LogEntry, LogSource, Mode, Store};
@@ -341,12 +342,16 @@ impl Projected {
                 self.renew().await?;
             }
             match self.try_write(chunk, what).await {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    what.counters.store_failing.store(false, Ordering::Relaxed);
+                    return Ok(());
+                }
                 Err(error @ (StoreError::Fenced { .. } | StoreError::Schema { .. })) => {
                     return Err(Trouble::Store(error));
                 }
                 Err(error) => {
                     add(&what.counters.store_failures, 1);
+                    what.counters.store_failing.store(true, Ordering::Relaxed);
                     tracing::warn!(%error, "the store did not take a chunk; the log waits");
                 }
             }

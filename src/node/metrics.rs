@@ -2,8 +2,12 @@
 //!
 //! Invariant: counting never waits and never allocates; [`Metrics`] is a plain copy of one moment.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
+use arb_core::Timestamp;
+use arb_core::port::{Measure, MeasureKind, MeasureValue};
 use serde::Serialize;
 
 /// Upper bounds of the latency buckets, microseconds; one more bucket holds the rest.
@@ -12,69 +16,184 @@ pub const LATENCY_BOUNDS_US: [u64; 12] =
 
 const BUCKETS: usize = LATENCY_BOUNDS_US.len() + 1;
 
-/// A node at one moment. Counts are since its start.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Metrics {
-    /// Events the engine was given.
-    pub events: u64,
-    /// Batches that wait for the engine.
-    pub queue_depth: u64,
-    /// Batches by the time from their receipt to their last decision; see [`LATENCY_BOUNDS_US`].
-    pub latency: [u64; BUCKETS],
-    /// Sum of those times, microseconds.
-    pub latency_sum_us: u64,
-    /// Last record of the log.
-    pub seq: u64,
-    /// Last record on the disk.
-    pub durable_seq: u64,
-    /// Records that the store does not have yet.
-    pub store_lag: u64,
-    /// Notes that the notifier has not told yet.
-    pub notifier_lag: u64,
-    /// Holes and lost contacts.
-    pub gaps: u64,
-    /// Trades that came behind their tick.
-    pub late_trades: u64,
-    /// Records that the engine dropped.
-    pub dropped: u64,
-    /// Ticks that were not told because they were too old.
-    pub skipped_ticks: u64,
-    /// Times a feed was opened again.
-    pub feed_restarts: u64,
-    /// Quotes that a newer one replaced in a full queue.
-    pub coalesced_quotes: u64,
-    /// Failed writes to the log.
-    pub log_failures: u64,
-    /// Failed calls to the store, repeated until they succeed.
-    pub store_failures: u64,
-    /// Market records that contradict what the store has, and were left out of it.
-    pub store_conflicts: u64,
-    /// Messages that could not be delivered at the first try.
-    pub notifier_failures: u64,
+/// A copy of buckets that are counted elsewhere.
+pub type Buckets = [u64; BUCKETS];
+
+/// A histogram over [`LATENCY_BOUNDS_US`] while it is counted.
+#[derive(Debug, Default)]
+pub(super) struct Histogram {
+    buckets: [AtomicU64; BUCKETS],
+    sum_us: AtomicU64,
 }
 
-/// The same, while it is counted.
-#[derive(Debug, Default)]
-pub(super) struct Counters {
-    pub(super) events: AtomicU64,
-    pub(super) queue_depth: AtomicU64,
-    latency: [AtomicU64; BUCKETS],
-    latency_sum_us: AtomicU64,
-    pub(super) seq: AtomicU64,
-    pub(super) durable_seq: AtomicU64,
-    pub(super) stored_seq: AtomicU64,
-    pub(super) noted_seq: AtomicU64,
-    pub(super) told_seq: AtomicU64,
-    pub(super) gaps: AtomicU64,
-    pub(super) late_trades: AtomicU64,
-    pub(super) dropped: AtomicU64,
-    pub(super) skipped_ticks: AtomicU64,
-    pub(super) feed_restarts: AtomicU64,
-    pub(super) coalesced_quotes: AtomicU64,
-    pub(super) log_failures: AtomicU64,
-    pub(super) store_failures: AtomicU64,
-    pub(super) store_conflicts: AtomicU64,
-    pub(super) notifier_failures: AtomicU64,
+impl Histogram {
+    pub(super) fn add(&self, micros: u64) {
+        let bucket = LATENCY_BOUNDS_US.partition_point(|bound| *bound < micros);
+        if let Some(count) = self.buckets.get(bucket) {
+            add(count, 1);
+        }
+        add(&self.sum_us, micros);
+    }
+
+    fn read(&self) -> (Buckets, u64) {
+        let mut buckets = [0; BUCKETS];
+        for (to, from) in buckets.iter_mut().zip(&self.buckets) {
+            *to = read(from);
+        }
+        (buckets, read(&self.sum_us))
+    }
+}
+
+macro_rules! counters {
+    ($($field:ident $kind:ident $name:literal $help:literal),* $(,)?) => {
+        /// A node at one moment. Counts are since its start.
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+        pub struct Metrics {
+            $(#[doc = $help] pub $field: u64,)*
+            /// Batches by the time from their receipt to their last decision; see
+            /// [`LATENCY_BOUNDS_US`].
+            pub latency: Buckets,
+            /// Sum of those times, microseconds.
+            pub latency_sum_us: u64,
+            /// Trades by the time from the venue's stamp to their receipt.
+            pub feed_lag: Buckets,
+            /// Sum of those times, microseconds.
+            pub feed_lag_sum_us: u64,
+            /// Records that the store does not have yet.
+            pub store_lag: u64,
+            /// Notes that the notifier has not told yet.
+            pub notifier_lag: u64,
+            /// When the last batch came; none before the first.
+            pub last_batch_at: Option<Timestamp>,
+            /// Whether the last call to the store failed.
+            pub store_failing: bool,
+        }
+
+        /// The same, while it is counted.
+        #[derive(Default)]
+        pub(super) struct Counters {
+            $(pub(super) $field: AtomicU64,)*
+            pub(super) latency: Histogram,
+            pub(super) feed_lag: Histogram,
+            pub(super) stored_seq: AtomicU64,
+            pub(super) noted_seq: AtomicU64,
+            pub(super) told_seq: AtomicU64,
+            pub(super) last_batch_ns: AtomicI64,
+            pub(super) store_failing: AtomicBool,
+            gauges: Mutex<Vec<Gauges>>,
+        }
+
+        impl Counters {
+            pub(super) fn read(&self) -> Metrics {
+                let (latency, latency_sum_us) = self.latency.read();
+                let (feed_lag, feed_lag_sum_us) = self.feed_lag.read();
+                let last = self.last_batch_ns.load(Ordering::Relaxed);
+                Metrics {
+                    $($field: read(&self.$field),)*
+                    latency,
+                    latency_sum_us,
+                    feed_lag,
+                    feed_lag_sum_us,
+                    store_lag: read(&self.seq).saturating_sub(read(&self.stored_seq)),
+                    notifier_lag: read(&self.noted_seq).saturating_sub(read(&self.told_seq)),
+                    last_batch_at: (last != 0).then(|| Timestamp::from_nanos(last)),
+                    store_failing: self.store_failing.load(Ordering::Relaxed),
+                }
+            }
+        }
+
+        impl Metrics {
+            /// The figures as hosts render them.
+            #[must_use]
+            pub fn measures(&self) -> Vec<Measure> {
+                vec![
+                    $(number($name, $help, MeasureKind::$kind, self.$field),)*
+                    number(
+                        "arb_store_lag_records",
+                        "Records of the log that the store does not have yet.",
+                        MeasureKind::Gauge,
+                        self.store_lag,
+                    ),
+                    number(
+                        "arb_notifier_lag_records",
+                        "Notes that the notifier has not told yet.",
+                        MeasureKind::Gauge,
+                        self.notifier_lag,
+                    ),
+                    histogram(
+                        "arb_event_latency_seconds",
+                        "Batches by the time from their receipt to their last decision.",
+                        &self.latency,
+                        self.latency_sum_us,
+                    ),
+                    histogram(
+                        "arb_feed_lag_seconds",
+                        "Trades by the time from the venue's stamp to their receipt.",
+                        &self.feed_lag,
+                        self.feed_lag_sum_us,
+                    ),
+                ]
+            }
+        }
+    };
+}
+
+counters! {
+    events Counter "arb_events_total" "Events the engine was given.",
+    queue_depth Gauge "arb_queue_depth_batches" "Batches that wait for the engine.",
+    seq Counter "arb_log_seq" "Last record of the log.",
+    durable_seq Counter "arb_log_durable_seq" "Last record on the disk.",
+    gaps Counter "arb_gaps_total" "Holes and lost contacts.",
+    late_trades Counter "arb_late_trades_total" "Trades that came behind their tick.",
+    dropped Counter "arb_dropped_total" "Records that the engine dropped.",
+    skipped_ticks Counter "arb_skipped_ticks_total" "Ticks that were too old to be told.",
+    feed_restarts Counter "arb_feed_restarts_total" "Times a feed was opened again.",
+    coalesced_quotes Counter "arb_coalesced_quotes_total" "Quotes that a newer one replaced in a full queue.",
+    log_failures Counter "arb_log_failures_total" "Failed writes to the log.",
+    store_failures Counter "arb_store_failures_total" "Failed calls to the store, repeated until they succeed.",
+    store_conflicts Counter "arb_store_conflicts_total" "Market records that contradict the store, left out of it.",
+    notifier_failures Counter "arb_notifier_failures_total" "Messages that could not be delivered at the first try.",
+}
+
+/// Tells figures of a part outside the node, such as a feed's connections.
+pub type Gauges = Box<dyn Fn() -> Vec<Measure> + Send + Sync>;
+
+impl fmt::Debug for Counters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.read().fmt(f)
+    }
+}
+
+impl Counters {
+    /// Adds figures that are told by somebody else.
+    pub(super) fn measure_also(&self, gauges: Vec<Gauges>) {
+        self.gauges.lock().unwrap_or_else(PoisonError::into_inner).extend(gauges);
+    }
+
+    pub(super) fn gauges(&self) -> Vec<Measure> {
+        let gauges = self.gauges.lock().unwrap_or_else(PoisonError::into_inner);
+        gauges.iter().flat_map(|tell| tell()).collect()
+    }
+
+    /// Counts the time from a batch's receipt to its end.
+    pub(super) fn took(&self, micros: u64) {
+        self.latency.add(micros);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures for screens")]
+fn number(name: &'static str, help: &'static str, kind: MeasureKind, value: u64) -> Measure {
+    Measure { name, help, kind, label: None, value: MeasureValue::Number(value as f64) }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures for screens")]
+fn histogram(name: &'static str, help: &'static str, counts: &Buckets, sum_us: u64) -> Measure {
+    let value = MeasureValue::Buckets {
+        bounds: LATENCY_BOUNDS_US.iter().map(|bound| *bound as f64 / 1e6).collect(),
+        counts: counts.to_vec(),
+        sum: sum_us as f64 / 1e6,
+    };
+    Measure { name, help, kind: MeasureKind::Histogram, label: None, value }
 }
 
 pub(super) fn add(counter: &AtomicU64, count: u64) {
@@ -87,43 +206,4 @@ pub(super) fn set(counter: &AtomicU64, value: u64) {
 
 fn read(counter: &AtomicU64) -> u64 {
     counter.load(Ordering::Relaxed)
-}
-
-impl Counters {
-    /// Counts the time from a batch's receipt to its end.
-    pub(super) fn took(&self, micros: u64) {
-        let bucket = LATENCY_BOUNDS_US.partition_point(|bound| *bound < micros);
-        if let Some(count) = self.latency.get(bucket) {
-            add(count, 1);
-        }
-        add(&self.latency_sum_us, micros);
-    }
-
-    pub(super) fn read(&self) -> Metrics {
-        let mut latency = [0; BUCKETS];
-        for (to, from) in latency.iter_mut().zip(&self.latency) {
-            *to = read(from);
-        }
-        let seq = read(&self.seq);
-        Metrics {
-            events: read(&self.events),
-            queue_depth: read(&self.queue_depth),
-            latency,
-            latency_sum_us: read(&self.latency_sum_us),
-            seq,
-            durable_seq: read(&self.durable_seq),
-            store_lag: seq.saturating_sub(read(&self.stored_seq)),
-            notifier_lag: read(&self.noted_seq).saturating_sub(read(&self.told_seq)),
-            gaps: read(&self.gaps),
-            late_trades: read(&self.late_trades),
-            dropped: read(&self.dropped),
-            skipped_ticks: read(&self.skipped_ticks),
-            feed_restarts: read(&self.feed_restarts),
-            coalesced_quotes: read(&self.coalesced_quotes),
-            log_failures: read(&self.log_failures),
-            store_failures: read(&self.store_failures),
-            store_conflicts: read(&self.store_conflicts),
-            notifier_failures: read(&self.notifier_failures),
-        }
-    }
 }

@@ -11,12 +11,13 @@ use arb_core::port::{
 };
 use arb_core::time::nanos;
 use arb_core::{
-    Decimal, Event, EventKind, Indicators, InputValue, Instrument, InstrumentId, Mark, Output,
+    Decimal, Event, EventKind, Indicators, Instrument, InstrumentId, Output,
     QtySum, StoreError, Timestamp, Trade,
 };
 
 use super::cell::Cell;
 use super::metrics::{Counters, add};
+use super::rates::RateBoard;
 use crate::record::log::Seq;
 
 /// An event that becomes rows of the book.
@@ -25,15 +26,6 @@ struct Entry {
     seq: Seq,
     event: Event,
     outputs: Vec<Output>,
-}
-
-/// The newest rates of an instrument.
-#[derive(Clone, Copy, Debug, Default)]
-struct Rates {
-    mark: Option<Mark>,
-    funding_rate: Option<Decimal>,
-    interval_hours: Option<u8>,
-    next_funding_at: Option<Timestamp>,
 }
 
 /// Records on their way to the store.
@@ -48,7 +40,7 @@ pub(super) struct Chunk {
     indicators: Vec<IndicatorRow>,
     /// Instruments of the configuration in force, when there are more than before.
     specs: Vec<Instrument>,
-    rates: Vec<Rates>,
+    rates: RateBoard,
     rates_every: i64,
     rates_at: Option<Timestamp>,
 }
@@ -63,7 +55,7 @@ impl Chunk {
             snapshots: Vec::new(),
             indicators: Vec::new(),
             specs: Vec::new(),
-            rates: Vec::new(),
+            rates: RateBoard::default(),
             rates_every: nanos(rates_every).max(1),
             rates_at: None,
         }
@@ -89,27 +81,7 @@ impl Chunk {
 
     /// Remembers what an event says about rates.
     pub(super) fn watch(&mut self, event: &Event) {
-        let Some(instrument) = event.kind.instrument() else { return };
-        let is_rate = matches!(event.kind, EventKind::Mark(_) | EventKind::Input(_));
-        let Some(rates) = is_rate.then(|| self.rates_of(instrument)).flatten() else { return };
-        match &event.kind {
-            EventKind::Mark(mark) => rates.mark = Some(*mark),
-            EventKind::Input(input) => match input.value {
-                InputValue::FundingRate(rate) => rates.funding_rate = Some(rate),
-                InputValue::FundingIntervalHours(hours) => rates.interval_hours = Some(hours),
-                InputValue::NextFundingAt(at) => rates.next_funding_at = Some(at),
-                _ => {}
-            },
-            _ => {}
-        }
-    }
-
-    fn rates_of(&mut self, instrument: InstrumentId) -> Option<&mut Rates> {
-        let needed = instrument.index() + 1;
-        if self.rates.len() < needed {
-            self.rates.resize(needed, Rates::default());
-        }
-        self.rates.get_mut(instrument.index())
+        self.rates.watch(event);
     }
 
     /// Takes an event with what the engine said to it.
@@ -147,14 +119,20 @@ impl Chunk {
             let market = cell.engine.market(InstrumentId(index));
             let Some(market) = market else { continue };
             let row = market.indicators().filter(|row| row.time == at);
-            self.indicators.extend(row.map(|row| indicator_row(InstrumentId(index), row)));
+            let id = InstrumentId(index);
+            let of = |signal: &&arb_core::Signal| {
+                signal.decision.instrument == id && signal.decision.time == at
+            };
+            let score = cell.engine.decisions().find(of).map(|signal| signal.decision.score);
+            self.indicators.extend(row.map(|row| indicator_row(id, row, score)));
         }
         let is_due = self.rates_at.is_none_or(|last| at.since(last) >= self.rates_every);
-        if is_due && self.rates.iter().any(|rates| rates.mark.is_some()) {
+        let before = self.snapshots.len();
+        if is_due {
+            self.snapshots.extend(self.rates.snapshots(at));
+        }
+        if self.snapshots.len() > before {
             self.rates_at = Some(at);
-            let rates = (0..).zip(&self.rates);
-            let snapshots = rates.filter_map(|(id, rates)| snapshot(InstrumentId(id), rates, at));
-            self.snapshots.extend(snapshots);
         }
     }
 
@@ -236,20 +214,11 @@ const fn is_booked(event: &Event) -> bool {
     matches!(event.kind, EventKind::Order(_) | EventKind::Transfer(_))
 }
 
-fn snapshot(instrument: InstrumentId, rates: &Rates, at: Timestamp) -> Option<RateSnapshot> {
-    let mark = rates.mark?;
-    Some(RateSnapshot {
-        instrument,
-        at,
-        mark_price: mark.mark_price,
-        index_price: mark.index_price,
-        funding_rate: rates.funding_rate,
-        funding_interval_hours: rates.interval_hours,
-        next_funding_at: rates.next_funding_at,
-    })
-}
-
-fn indicator_row(instrument: InstrumentId, row: &Indicators) -> IndicatorRow {
+fn indicator_row(
+    instrument: InstrumentId,
+    row: &Indicators,
+    score: Option<f64>,
+) -> IndicatorRow {
     IndicatorRow {
         instrument,
         time: row.time,
@@ -262,7 +231,7 @@ fn indicator_row(instrument: InstrumentId, row: &Indicators) -> IndicatorRow {
         atr_percentile: row.atr_percentile,
         qty_p95: row.qty_p95,
         qty_p99: row.qty_p99,
-        score: None,
+        score,
         complete: row.complete_15m && row.complete_30m && row.complete_4h,
     }
 }

@@ -7,11 +7,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
-use arb_core::port::{Store, View};
+use arb_core::port::{Store, TradingSettings, View};
 use arb_core::time::nanos;
 use arb_core::{
-    Command, ConfigError, Event, EventKind, FeedState, Gap, InstrumentId, Money, Output,
-    PaperVenue, Phase, RiskState, StoreError, Timestamp,
+    Command, ConfigError, EngineConfig, Event, EventKind, FeedState, Gap, InstrumentId, Output,
+    PaperVenue, Phase, StoreError, Timestamp,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -26,7 +26,9 @@ use super::journal::Journal;
 use super::metrics::{Counters, set};
 use super::notes::{Alive, NoteRing};
 use super::replica::Replica;
+use super::settings::{self, Paused};
 use super::tell::{Telling, tell};
+use super::view::Viewer;
 use super::warm::History;
 use super::{Node, NodeOptions, Started, snapshot};
 use crate::record::log::{
@@ -37,9 +39,14 @@ use crate::record::log::{
 const COMMANDS: usize = 64;
 
 pub(super) async fn start(mut options: NodeOptions) -> Result<Node, NodeError> {
+    let base = options.config.clone();
+    if let Some(changed) = settings::read(&options.log.folder)? {
+        options.config = settings::apply(&base, &lay_over(changed, &base))?;
+    }
     let header = LogHeader::new(&options.config)?;
     let notes = Arc::new(NoteRing::new());
     let counters = Arc::new(Counters::default());
+    counters.measure_also(std::mem::take(&mut options.gauges));
     let (opened, replica, mut started) = recover(&options, &header, &notes).await?;
     if let Some(store) = &options.store
         && let Ok(Some(cursor)) = store.cursor(&options.stream).await
@@ -48,7 +55,8 @@ pub(super) async fn start(mut options: NodeOptions) -> Result<Node, NodeError> {
     }
     let (commands, asked) = mpsc::channel(COMMANDS);
     let (queue, batches) = mpsc::channel(options.queue.max(1));
-    let (view, views) = watch::channel(Arc::new(nothing()));
+    let (view, views) = watch::channel(Arc::new(View::empty()));
+    let (signals, decisions) = watch::channel(Arc::from([]));
     let (resume, resumed) = watch::channel(Resume::default());
     let stop = Arc::new(watch::Sender::new(Stop::No));
     let journal = Journal::new(opened.writer, header, options.flush_every);
@@ -58,11 +66,12 @@ pub(super) async fn start(mut options: NodeOptions) -> Result<Node, NodeError> {
         commands: asked,
         stop: stop.subscribe(),
         view,
+        signals,
         resume,
         notes: Arc::clone(&notes),
         counters: Arc::clone(&counters),
     };
-    let mut driver = driver(&options, replica, journal, ends);
+    let mut driver = driver(&options, base, (replica, journal), ends);
     let from = started.records;
     begin(&mut driver, &options, &mut started).await?;
     driver.publish();
@@ -71,6 +80,9 @@ pub(super) async fn start(mut options: NodeOptions) -> Result<Node, NodeError> {
     let handle = Handle {
         commands,
         view: views,
+        signals: decisions,
+        has_store: options.store.is_some(),
+        clock: Arc::clone(&options.clock),
         notes: Arc::clone(&notes),
         alive: lives.clone(),
         counters: Arc::clone(&counters),
@@ -95,9 +107,16 @@ pub(super) async fn start(mut options: NodeOptions) -> Result<Node, NodeError> {
 }
 
 /// The driver of a replica that stands at the end of the log.
-fn driver(options: &NodeOptions, replica: Replica, journal: Journal, ends: Ends) -> Driver {
+fn driver(
+    options: &NodeOptions,
+    base: EngineConfig,
+    (replica, journal): (Replica, Journal),
+    ends: Ends,
+) -> Driver {
     let config = &options.config;
     Driver {
+        base,
+        viewer: Viewer::default(),
         grid: Grid::new(
             (config.grid_secs, config.paper.grid_grace_ms),
             options.clock.now(),
@@ -153,14 +172,15 @@ async fn watch_over(what: Following, handle: Handle) {
     let _ = arb_core::port::Desk::command(&handle, Command::Halt { reason }).await;
 }
 
-fn nothing() -> View {
-    View {
-        seq: 0,
-        at: Timestamp::EPOCH,
-        risk_state: RiskState::Halted,
-        equity: Money::ZERO,
-        trades: Vec::new(),
+/// Settings of an earlier run over the configuration of this one: of its strategies those that are
+/// still loaded, all where none is.
+fn lay_over(mut settings: TradingSettings, base: &EngineConfig) -> TradingSettings {
+    let loaded = settings::settings_of(base, Paused::No).enabled_strategies;
+    settings.enabled_strategies.retain(|name| loaded.contains(name));
+    if settings.enabled_strategies.is_empty() {
+        settings.enabled_strategies = loaded;
     }
+    settings
 }
 
 /// Opens the log and runs it to its end.

@@ -185,7 +185,7 @@ impl Core {
         })
     }
 
-    fn carry_exposure(&self) -> CarryExposure {
+    pub(super) fn carry_exposure(&self) -> CarryExposure {
         let mut exposure = CarryExposure::default();
         for pair in self.carry.open() {
             let Some(prices) = self.pair_prices(&pair.plan) else { continue };

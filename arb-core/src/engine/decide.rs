@@ -274,23 +274,28 @@ impl Core {
     }
 
     fn push_signal(
-        &self,
+        &mut self,
         strategy: usize,
         decision: Decision,
         notify: bool,
         out: &mut Vec<Output>,
     ) {
-        if decision.tier.is_none() && self.config.record == crate::config::Record::Tiered {
-            return;
-        }
-        let name = self.strategies.get(strategy).map(|slot| slot.name.clone());
-        out.push(Output::Signal(Box::new(Signal {
-            strategy: name.unwrap_or_default(),
+        let Some(slot) = self.strategies.get_mut(strategy) else { return };
+        let index = decision.instrument.index();
+        let told = decision.tier.is_some() || self.config.record == crate::config::Record::All;
+        let signal = Box::new(Signal {
+            strategy: slot.name.clone(),
             config_hash: self.hash.clone(),
             fired: decision.reason == Reason::Entry,
             notify,
             decision,
-        })));
+        });
+        if let Some(latest) = slot.latest.get_mut(index) {
+            *latest = Some(signal.clone());
+        }
+        if told {
+            out.push(Output::Signal(signal));
+        }
     }
 }
 

@@ -72,6 +72,7 @@ pub(super) fn build(
             interest,
             cool_down: free.clone(),
             quiet_until: free,
+            latest: vec![None; config.instruments.len()],
         });
     }
     Ok(Prepared { config, hash, strategies })
@@ -126,6 +127,9 @@ impl Core {
             if let Some(old) = self.strategies.iter().find(|old| old.name == slot.name) {
                 for (new, old) in slot.cool_down.iter_mut().zip(&old.cool_down) {
                     *new = *old;
+                }
+                for (new, old) in slot.latest.iter_mut().zip(&old.latest) {
+                    new.clone_from(old);
                 }
             }
         }

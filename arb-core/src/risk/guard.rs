@@ -59,11 +59,11 @@ struct Conduct {
 
 /// The last measurements of the driver.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Measured {
-    pub(super) clock: Option<(u32, u32, u32)>,
-    pub(super) silent_ms: Option<u32>,
-    pub(super) peg: Option<Decimal>,
-    pub(super) log: Option<FeedState>,
+pub(crate) struct Measured {
+    pub(crate) clock: Option<(u32, u32, u32)>,
+    pub(crate) silent_ms: Option<u32>,
+    pub(crate) peg: Option<Decimal>,
+    pub(crate) log: Option<FeedState>,
 }
 
 /// The risk state and its baselines.
@@ -81,7 +81,7 @@ pub(crate) struct Guard {
     costs_today: Money,
     unknown: VecDeque<Timestamp>,
     conduct: Vec<Conduct>,
-    pub(super) measured: Measured,
+    pub(crate) measured: Measured,
 }
 
 impl Guard {
@@ -146,7 +146,7 @@ impl Guard {
     ) -> Option<(RiskState, Trip, bool)> {
         let equity = account.equity.to_decimal();
         let trip = |rule, limit, actual| Trip { rule, limit, actual };
-        let day_loss = (self.day_start - account.directional()).to_decimal();
+        let day_loss = self.day_loss(account);
         let loss_limit = r_unit.to_decimal() * config.daily_loss_r;
         if day_loss >= loss_limit {
             return Some((RiskState::Halted, trip(Rule::DailyLoss, -loss_limit, -day_loss), true));
@@ -209,7 +209,28 @@ impl Guard {
         true
     }
 
-    pub(super) fn paused_until(&self, strategy: usize, now: Timestamp) -> Option<Timestamp> {
+    /// Losses in a row of a strategy.
+    pub(crate) fn losses(&self, strategy: usize) -> u32 {
+        self.conduct.get(strategy).map_or(0, |conduct| conduct.losses)
+    }
+
+    /// What the directional book lost since midnight; negative when it gained.
+    pub(crate) fn day_loss(&self, account: Equity) -> Decimal {
+        (self.day_start - account.directional()).to_decimal()
+    }
+
+    /// Fall of equity below its peak, a fraction.
+    pub(crate) fn drawdown_ratio(&self, account: Equity) -> Decimal {
+        let fall = (self.peak.max(account.equity) - account.equity).to_decimal();
+        fall.checked_div(self.peak.to_decimal()).unwrap_or_default().round_dp(6)
+    }
+
+    /// Orders of the last minutes whose outcome nobody knows.
+    pub(crate) fn unknown_outcomes(&self) -> u32 {
+        u32::try_from(self.unknown.len()).unwrap_or(u32::MAX)
+    }
+
+    pub(crate) fn paused_until(&self, strategy: usize, now: Timestamp) -> Option<Timestamp> {
         self.conduct.get(strategy)?.paused_until.filter(|until| now < *until)
     }
 
@@ -218,7 +239,7 @@ impl Guard {
         self.costs_today += amount;
     }
 
-    pub(super) const fn costs_today(&self) -> Money {
+    pub(crate) const fn costs_today(&self) -> Money {
         self.costs_today
     }
 
@@ -235,7 +256,7 @@ impl Guard {
     }
 
     /// Orders and cancels of a strategy in the last minute.
-    pub(super) fn rates(&self, strategy: usize, now: Timestamp) -> (usize, usize) {
+    pub(crate) fn rates(&self, strategy: usize, now: Timestamp) -> (usize, usize) {
         let recent = |times: &VecDeque<Timestamp>| {
             times.iter().filter(|at| now.since(**at) < MINUTE).count()
         };
@@ -266,7 +287,7 @@ impl Guard {
     }
 
     /// What the carry book lost since midnight; negative when it gained.
-    pub(super) fn carry_loss_today(&self, account: Equity) -> Money {
+    pub(crate) fn carry_loss_today(&self, account: Equity) -> Money {
         self.carry_day_start - account.carry_pnl
     }
 

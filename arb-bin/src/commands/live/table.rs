@@ -101,7 +101,7 @@ impl Table {
 
     fn line(&self) -> String {
         let (view, metrics) = (self.handle.snapshot(), self.handle.metrics());
-        let (state, equity, open) = (view.risk_state, view.equity, view.trades.len());
+        let (state, equity, open) = (view.risk_state, view.account.equity, view.trades.len());
         format!(
             "{state:?}, equity {equity}, {open} open, {} events, {} gaps, store {} behind",
             metrics.events, metrics.gaps, metrics.store_lag

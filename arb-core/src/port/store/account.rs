@@ -24,6 +24,22 @@ pub enum UserRole {
     Admin,
 }
 
+impl UserRole {
+    /// All roles, lowest first.
+    pub const ALL: [Self; 4] = [Self::Viewer, Self::User, Self::Trader, Self::Admin];
+
+    /// The name in files and answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::User => "user",
+            Self::Trader => "trader",
+            Self::Admin => "admin",
+        }
+    }
+}
+
 /// A user to be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewUser {
