@@ -27,6 +27,8 @@
 
 #[cfg(feature = "accounts")]
 pub mod accounts;
+#[cfg(feature = "desk")]
+pub mod desk;
 #[cfg(feature = "live")]
 pub mod live;
 pub mod monitor;
@@ -39,8 +41,6 @@ pub mod record;
 pub mod report;
 pub mod sweep;
 
-#[cfg(feature = "http")]
-pub use arb_http as http;
 #[cfg(feature = "sim")]
 pub use arb_binance::sim;
 pub use arb_core::{
@@ -60,6 +60,8 @@ pub use arb_core::{
     Trip, VenueError, WorkingType, brackets_flaw, decimal_text, default_brackets,
     fuzz_strategy_json, generator, hash_of, parse_strict, port, stats, strategy, symbol_flaw, time,
 };
+#[cfg(feature = "http")]
+pub use arb_http as http;
 #[cfg(feature = "memory")]
 pub use arb_store::MemoryStore;
 #[cfg(feature = "sqlite")]

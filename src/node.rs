@@ -25,6 +25,7 @@ mod notes;
 mod projection;
 mod rates;
 mod replica;
+mod requests;
 mod settings;
 mod snapshot;
 mod start;

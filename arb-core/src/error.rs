@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// The source of an error, kept for the log.
 pub(crate) type Source = Box<dyn StdError + Send + Sync + 'static>;
 
@@ -31,7 +33,7 @@ pub enum NumError {
 }
 
 /// A configuration that must not start.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{file}{line}: {field}: {message}")]
 #[non_exhaustive]
 pub struct ConfigError {
@@ -46,7 +48,7 @@ pub struct ConfigError {
 }
 
 /// A line number inside a message: prints as `:7`, or as nothing when unknown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line(pub Option<usize>);
 
 impl std::fmt::Display for Line {

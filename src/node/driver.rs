@@ -26,9 +26,9 @@ use super::feeds::{Batch, Resume};
 use super::grid::Grid;
 use super::journal::{Begins, Journal};
 use super::metrics::{Counters, add, set};
-use super::notes::NoteRing;
+use super::notes::{Held, NoteRing};
 use super::settings;
-use super::view::Viewer;
+use super::view::{Viewer, names};
 use crate::record::log::{LogHeader, Poisoned, Seq, poison};
 
 /// What a host wants, on its way to the engine.
@@ -379,8 +379,16 @@ impl Driver {
         if self.cell.out.is_empty() {
             return;
         }
-        let mut configured = false;
-        for output in self.cell.out.iter().skip(from) {
+        let is_configured = |output: &Output| matches!(output, Output::Configured { .. });
+        if self.cell.out.iter().skip(from).any(is_configured) {
+            self.ends.notes.name(names(&self.cell.engine));
+            self.viewer.reconfigured();
+            if let Some(Ok(header)) = self.cell.engine.config().map(LogHeader::new) {
+                self.journal.set_header(header);
+            }
+        }
+        let event = self.journal.buffer.last().saturating_sub(from as u64);
+        for (ordinal, output) in (0..).zip(&self.cell.out).skip(from) {
             // An output that cannot be encoded would be one that cannot be replayed: the next
             // start finds it missing and says so.
             let Ok(seq) = self.journal.buffer.output(output) else { continue };
@@ -390,18 +398,12 @@ impl Driver {
                     self.holes.push(*hole);
                 }
                 Output::Dropped { .. } => add(&self.ends.counters.dropped, 1),
-                Output::Configured { .. } => configured = true,
                 _ => {}
             }
             set(&self.ends.counters.noted_seq, seq);
-            self.ends.notes.push(seq, output.clone());
+            let output = output.clone();
+            self.ends.notes.push(Held { event, ordinal, at: self.at, output });
             self.news = News::Some;
-        }
-        if configured {
-            self.viewer.reconfigured();
-        }
-        if configured && let Some(Ok(header)) = self.cell.engine.config().map(LogHeader::new) {
-            self.journal.set_header(header);
         }
     }
 

@@ -24,13 +24,13 @@ use super::grid::Grid;
 use super::handle::Handle;
 use super::journal::Journal;
 use super::metrics::{Counters, set};
-use super::notes::{Alive, NoteRing};
+use super::notes::{Alive, Held, NoteRing};
 use super::replica::Replica;
 use super::settings::{self, Paused};
 use super::tell::{Telling, tell};
-use super::view::Viewer;
+use super::view::{Viewer, names};
 use super::warm::History;
-use super::{Node, NodeOptions, Started, snapshot};
+use super::{Node, NodeOptions, Started, requests, snapshot};
 use crate::record::log::{
     LogCursor, LogHeader, LogWriter, Opened, Poisoned, Seq, poison, poisoned,
 };
@@ -75,6 +75,7 @@ pub(super) async fn start(mut options: NodeOptions) -> Result<Node, NodeError> {
     let from = started.records;
     begin(&mut driver, &options, &mut started).await?;
     driver.publish();
+    notes.name(names(&driver.cell.engine));
 
     let (alive, lives) = watch::channel(Alive::Yes);
     let handle = Handle {
@@ -100,7 +101,9 @@ pub(super) async fn start(mut options: NodeOptions) -> Result<Node, NodeError> {
         let telling = Telling { notifier, notes, alive: lives, counters, folder, from };
         tasks.spawn(tell(telling));
     }
-    tasks.spawn(watch_over(following(&options, durable, &handle), handle.clone()));
+    let following = following(&options, durable, &handle);
+    tasks.spawn(requests::serve(&following));
+    tasks.spawn(watch_over(following, handle.clone()));
     let feeds = open(std::mem::take(&mut options.feeds), &intake);
     let driver = tokio::spawn(driver.run());
     Ok(Node { handle, started, driver, feeds, tasks, alive })
@@ -155,6 +158,8 @@ fn following(options: &NodeOptions, durable: watch::Receiver<Seq>, handle: &Hand
         rates_every: options.rates_every,
         durable,
         counters: Arc::clone(&handle.counters),
+        desk: handle.clone(),
+        leased: watch::Sender::new(None),
     }
 }
 
@@ -225,8 +230,9 @@ fn rerun(
         let step = catch_unwind(AssertUnwindSafe(|| replica.next(&mut cursor, last)));
         match step {
             Ok(Ok(Some((seq, _)))) => {
-                for (output, at) in replica.cell.out.iter().zip(seq + 1..) {
-                    notes.push(at, output.clone());
+                let (event, at) = (seq, replica.at);
+                for (ordinal, output) in (0..).zip(&replica.cell.out) {
+                    notes.push(Held { event, ordinal, at, output: output.clone() });
                 }
             }
             Ok(Ok(None)) => return Ok(replica),

@@ -7,12 +7,18 @@ use std::sync::Arc;
 
 use arb_core::port::{Mode, RateSnapshot, RuleReading, View};
 use arb_core::time::SECOND;
-use arb_core::{Event, Indicators, InstrumentId, RiskState, Signal, Timestamp};
+use arb_core::{Engine, Event, Indicators, InstrumentId, RiskState, Signal, Timestamp};
 
 use super::cell::Cell;
 use super::rates::RateBoard;
 use super::settings::{Paused, settings_of};
 use crate::record::log::Seq;
+
+/// Names (`um:BTCUSDT`) of the engine's instruments by id.
+pub(super) fn names(engine: &Engine) -> Arc<[String]> {
+    let specs = engine.config().into_iter().flat_map(|config| &config.instruments);
+    specs.map(|instrument| instrument.spec.qualified_name()).collect()
+}
 
 /// Gathers views.
 #[derive(Debug, Default)]
@@ -59,11 +65,7 @@ impl Viewer {
             self.gather(cell, at);
         }
         let engine = &cell.engine;
-        let instruments = self.instruments.get_or_insert_with(|| {
-            let config = engine.config();
-            let specs = config.iter().flat_map(|config| &config.instruments);
-            specs.map(|instrument| instrument.spec.qualified_name()).collect()
-        });
+        let instruments = self.instruments.get_or_insert_with(|| names(engine));
         let paused = if engine.is_paused() { Paused::Yes } else { Paused::No };
         View {
             seq,
@@ -89,8 +91,7 @@ impl Viewer {
         self.signals = engine.decisions().cloned().collect();
         let count = engine.config().map_or(0, |config| config.instruments.len());
         let ids = (0..u16::try_from(count).unwrap_or(u16::MAX)).map(InstrumentId);
-        self.rows = ids
-            .filter_map(|id| engine.market(id)?.indicators().map(|row| (id, *row)))
-            .collect();
+        self.rows =
+            ids.filter_map(|id| engine.market(id)?.indicators().map(|row| (id, *row))).collect();
     }
 }
