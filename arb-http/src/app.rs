@@ -16,6 +16,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 use crate::cache::{CatalogCache, RatesCache, TimedCache};
 use crate::error::ApiError;
+use crate::factors::FactorBook;
 use crate::host::Host;
 use crate::limits::Limits;
 use crate::metrics::{OpenStreams, Requests};
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) rates: RatesCache,
     pub(crate) timed: TimedCache,
     pub(crate) catalog: CatalogCache,
+    pub(crate) factors: FactorBook,
     pub(crate) limits: Limits,
     pub(crate) requests: Requests,
     pub(crate) streams: Arc<OpenStreams>,
@@ -75,6 +77,7 @@ impl App {
             rates: RatesCache::default(),
             timed: TimedCache::default(),
             catalog: CatalogCache::default(),
+            factors: FactorBook::default(),
             limits: Limits::new(options),
             requests: Requests::default(),
             streams: Arc::default(),

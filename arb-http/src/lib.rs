@@ -14,6 +14,7 @@ mod coins;
 mod edge;
 mod error;
 mod extract;
+mod factors;
 mod host;
 mod limits;
 mod metrics;
