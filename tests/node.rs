@@ -2,9 +2,12 @@
 
 #[cfg(feature = "desk")]
 mod desk;
+mod hand;
 #[cfg(feature = "sqlite")]
 mod kill;
+mod paper;
 mod parity;
 mod restart;
 mod running;
 mod support;
+mod trouble;

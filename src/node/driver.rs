@@ -261,8 +261,13 @@ impl Driver {
         let counters = &self.ends.counters;
         add(&counters.events, events.len() as u64);
         counters.last_batch_ns.store(received.as_nanos(), Ordering::Relaxed);
-        if let Some(EventKind::Trade(last)) = events.last().map(|event| &event.kind) {
-            counters.feed_lag.add((received.since(last.ts).max(0) / 1_000).unsigned_abs());
+        match events.last().map(|event| &event.kind) {
+            Some(EventKind::Trade(last)) => {
+                counters.feed_lag.add((received.since(last.ts).max(0) / 1_000).unsigned_abs());
+            }
+            // Feeds that are opened again go on behind the last trade, so they are told it now.
+            Some(EventKind::Gap(_)) => self.news = News::Some,
+            _ => {}
         }
         for event in events.drain(..) {
             let event = Event { at, kind: event.kind };
