@@ -18,8 +18,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    backtest, backup, bench, carry, demo, doctor, funding, indicators, parity, rates, replay, run,
-    sim, strategies, sweep, tape,
+    backtest, backup, bench, carry, demo, doctor, funding, indicators, invite, parity, rates,
+    replay, run, sim, strategies, sweep, tape, user,
 };
 
 /// Back-tests order-flow strategies on recorded Binance trades, exactly.
@@ -44,6 +44,10 @@ enum Command {
     Backup(backup::Backup),
     /// Bring a backup into a folder
     Restore(backup::Restore),
+    /// Invite people to register with the REST host
+    Invite(invite::Args),
+    /// Manage who has an account: roles, bans, passwords
+    User(user::Args),
     /// Run strategies over recorded trades and report trades and R
     Backtest(Box<backtest::Args>),
     /// Run the funding carry over hourly bars, or over funding rates alone
@@ -83,6 +87,8 @@ fn main() -> ExitCode {
         Command::Doctor(args) => doctor::run(&args),
         Command::Backup(args) => backup::backup(&args),
         Command::Restore(args) => backup::restore(&args),
+        Command::Invite(args) => invite::run(&args),
+        Command::User(args) => user::run(&args),
         Command::Backtest(args) => backtest::run(&args),
         Command::Carry(args) => carry::run(&args),
         Command::Replay(args) => replay::run(&args),

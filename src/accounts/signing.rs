@@ -90,7 +90,8 @@ impl SigningKeys {
                 Some((id, secret)) => (id.trim(), secret.trim()),
                 None if part == text => (UNNAMED, text),
                 None => {
-                    let message = "a part of the list has no name; write new:SECRET,old:SECRET";
+                    let message = "a part of the list has no name; write new:SECRET,old:SECRET, and no comma \
+                                   in a secret";
                     return Err(error("list", message.to_owned()));
                 }
             };

@@ -15,7 +15,7 @@ use arb::{AuthError, MemoryStore, Timestamp};
 
 pub(crate) const START: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 pub(crate) const PASSWORD: &str = "lamp orbit cactus violin";
-pub(crate) const SECRET: &str = "a secret of the tests, of forty bytes...";
+pub(crate) const SECRET: &str = "a secret of the tests with forty bytes...";
 
 /// Each claim on a memory store and on SQLite.
 macro_rules! on_both_stores {

@@ -29,7 +29,7 @@ async fn a_forged_token_is_refused_whatever_is_wrong_with_it(world: World) {
     };
     let right = sign(Algorithm::HS256, &claims, SECRET);
     world.accounts.authenticate(&right).await.unwrap();
-    let other = "another secret, of forty bytes as well..";
+    let other = "another secret with forty bytes as well.";
     let parts: Vec<&str> = right.split('.').collect();
     for (fault, token) in [
         ("key", sign(Algorithm::HS256, &claims, other)),
@@ -56,7 +56,7 @@ async fn a_forged_token_is_refused_whatever_is_wrong_with_it(world: World) {
 
 async fn a_token_of_another_secret_is_refused_until_that_one_verifies_again(world: World) {
     let session = world.member("ann@example.com", UserRole::User).await;
-    let new = "new:a newer secret, of forty bytes as well..";
+    let new = "new:a newer secret with forty bytes as well.";
     let after = world.again(new, Limits::default());
     is_token(after.authenticate(&session.access).await);
     let both = world.again(&format!("{new},default:{SECRET}"), Limits::default());

@@ -1,6 +1,7 @@
 //! What the command promises about files, flags, streams and messages, run as a user runs it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
+mod accounts;
 mod live;
 mod outputs;
 mod support;
