@@ -14,6 +14,8 @@ mod determinism;
 mod golden;
 mod indicators;
 mod klines;
+#[cfg(all(feature = "live", feature = "sim"))]
+mod live;
 mod naive;
 #[cfg(all(feature = "node", feature = "memory"))]
 mod node;

@@ -217,33 +217,28 @@ fn is_answer(bytes: &[u8]) -> bool {
         || starts(br#"{"error""#)
         || starts(br#"{"code""#)
         || starts(br#"{"type":"subscriptions""#)
+        || starts(br#"{"type":"error""#)
 }
 
-/// What the venue says about a request that it does not carry out.
+/// What the venue says about a request that it does not carry out: an error, or a code and a text.
 #[derive(Deserialize)]
 struct Refusal {
-    /// Of futures and spot: inside `error`, or beside a message.
     error: Option<serde_json::Value>,
     code: Option<i32>,
     msg: Option<String>,
-    /// Coinbase's `error`.
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    message: Option<String>,
 }
 
-/// A subscription that was refused leaves its streams silent, so it ends the connection.
+/// A subscription that was refused leaves its streams silent, so it ends the connection. On
+/// Coinbase it only means that a coin is not listed there, which is told by its reader.
 fn refused_subscription(bytes: &[u8]) -> Option<End> {
-    let coinbase = bytes.starts_with(br#"{"type":"error""#);
-    if !coinbase && !is_answer(bytes) {
+    if !is_answer(bytes) {
         return None;
     }
-    let Refusal { error, code, msg, kind, message } = serde_json::from_slice(bytes).ok()?;
-    let reason = match (error, code, kind.as_deref()) {
-        (Some(error), ..) => error.to_string(),
-        (None, Some(code), _) => format!("{code} {}", msg.unwrap_or_default()),
-        (None, None, Some("error")) => message.unwrap_or_default(),
-        _ => return None,
+    let Refusal { error, code, msg } = serde_json::from_slice(bytes).ok()?;
+    let reason = match (error, code) {
+        (Some(error), _) => error.to_string(),
+        (None, Some(code)) => format!("{code} {}", msg.unwrap_or_default()),
+        (None, None) => return None,
     };
     let reason = format!("streams were refused, they are asked for again later: {reason}");
     let error = VenueError::Rejected { code: code.unwrap_or_default(), reason };

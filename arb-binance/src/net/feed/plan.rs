@@ -11,6 +11,7 @@
 //! connection, and every perpetuals' line has a stream that is always busy, so that its silence
 //! means something.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use arb_core::{InstrumentId, Market};
@@ -153,20 +154,21 @@ fn cut(source: Source, address: &str, streams: &[Stream], most: usize) -> Vec<Li
     streams.chunks(most).enumerate().map(plan).collect()
 }
 
-/// USDT in USD is wanted for the peg, also where no coin has a premium.
+/// USDT in USD is wanted for the peg, also where no coin has a premium. Each product is asked for
+/// by itself: a coin that is not listed there must not cost the others their ticker.
 fn coinbase_line(config: &FeedConfig) -> Option<LinePlan> {
     let address = config.addresses.coinbase_ws.clone()?;
     let premiums = config.watched.iter().filter_map(|each| each.premium.as_ref());
-    let mut products: Vec<&str> = premiums.map(|(_, product)| product.as_str()).collect();
-    products.push("USDT-USD");
-    products.sort_unstable();
-    products.dedup();
-    let subscribe = serde_json::json!({
-        "type": "subscribe", "product_ids": products, "channels": ["ticker"],
-    });
+    let coins: BTreeSet<&str> = premiums.map(|(_, product)| product.as_str()).collect();
+    let subscribe = |product| {
+        let message = serde_json::json!({
+            "type": "subscribe", "product_ids": [product], "channels": ["ticker"],
+        });
+        message.to_string()
+    };
     let source = Source::Coinbase;
     let mut config = LineConfig::streams(source.name(), address, &[]);
-    config.messages = vec![subscribe.to_string()];
+    config.messages = ["USDT-USD"].into_iter().chain(coins).map(subscribe).collect();
     config.silence = COINBASE_SILENCE;
     Some(LinePlan { source, config, trades: Vec::new(), liquidations: Liquidations::Elsewhere })
 }
@@ -188,8 +190,6 @@ pub(super) fn polls(config: &FeedConfig) -> PollConfig {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::super::tests::{config, watched};
     use super::*;
 
@@ -246,10 +246,15 @@ mod tests {
     #[test]
     fn the_peg_is_listened_to_without_any_premium() {
         let mut config = config();
+        let messages = |config: &FeedConfig| {
+            let lines = lines(config);
+            let coinbase = lines.iter().find(|line| line.source == Source::Coinbase).unwrap();
+            coinbase.config.messages.clone()
+        };
+        assert_eq!(messages(&config).len(), 2, "each product by itself");
         config.watched[0].premium = None;
-        let lines = lines(&config);
-        let coinbase = lines.iter().find(|line| line.source == Source::Coinbase).unwrap();
-        assert!(coinbase.config.messages[0].contains("[\"USDT-USD\"]"));
+        let alone = messages(&config);
+        assert!(alone.len() == 1 && alone[0].contains("[\"USDT-USD\"]"), "{alone:?}");
     }
 
     #[test]

@@ -62,6 +62,13 @@ impl Report {
         }
     }
 
+    /// Coinbase refused a subscription, usually of a coin that it does not list.
+    pub(super) fn unlisted(&mut self, message: &str, now: Timestamp) {
+        if let Some(untold) = self.is_due("coinbase subscription", now) {
+            tracing::info!(message, untold, "coinbase has no ticker of a coin: it has no premium");
+        }
+    }
+
     /// A record or frame could not be used.
     pub(super) fn unusable(&mut self, what: &str, now: Timestamp) {
         if let Some(untold) = self.is_due("record", now) {

@@ -167,6 +167,7 @@ impl State {
                 coinbase::Message::Dropped(dropped) => {
                     return unusable(&dropped, now, counters, report);
                 }
+                coinbase::Message::Error { message } => return report.unlisted(&message, now),
                 _ => return,
             };
             if ticker.instrument == TETHER {
