@@ -9,7 +9,10 @@
 
 mod clock;
 mod discovery;
+mod feeds;
 mod history;
+mod metrics;
+mod year;
 
 use std::fmt;
 use std::io;
@@ -19,21 +22,24 @@ use std::time::Duration;
 
 use arb_binance::Limits;
 pub use arb_binance::net::Addresses;
-use arb_binance::net::{Broker, Feed as VenueFeed, FeedConfig, FuturesRest, Rest, SpotRest};
+use arb_binance::net::{Broker, Dialer, FeedConfig, FeedCounters, FuturesRest, Rest, SpotRest};
 use arb_binance::wire::SymbolTable;
-use arb_core::port::{Catalog, Clock, InstrumentStore as _, MarketFeed, Notifier, Setting, Store};
+use arb_core::port::{Catalog, Clock, InstrumentStore as _, Notifier, Setting, Store};
 use arb_core::{
     AccountConfig, ConfigError, EngineConfig, InstrumentConfig, Market, Registry, RunId,
     StoreError, StrategyText, VenueError,
 };
 use arb_store::sqlite::{SqliteOptions, SqliteStore};
+use tokio::task::JoinSet;
 
-use self::clock::ClockFeed;
 pub use self::clock::VenueClock;
 use self::discovery::{Found, discover};
+use self::feeds::{clock_feed, market_feed};
 use self::history::History;
 pub use self::history::HistoryProgress;
-use crate::node::{Feed, Node, NodeError, NodeOptions, Resume, Stopped};
+use self::metrics::Shown;
+use self::year::YearReader;
+use crate::node::{Node, NodeError, NodeOptions, Stopped};
 use crate::record::log::{LogOptions, is_log};
 
 /// How far back settlements are read at the start.
@@ -134,6 +140,8 @@ pub struct Live {
     store: Arc<SqliteStore>,
     catalog: Catalog,
     clock: Arc<dyn Clock>,
+    /// What is read beside the node; it ends with it.
+    readers: JoinSet<()>,
 }
 
 impl LiveOptions {
@@ -151,48 +159,48 @@ impl LiveOptions {
         std::fs::create_dir_all(&self.folder).map_err(named)?;
         let store = Arc::new(SqliteOptions::new(self.folder.join("arb.db")).open().await?);
         let clock = Arc::new(VenueClock::new(Arc::clone(&self.clock)));
-        let broker = |limits| {
-            let clock: Arc<dyn Clock> = Arc::clone(&clock) as _;
-            Arc::new(Broker::new(limits, clock))
-        };
-        let venue = |what: &str| venue(what.to_owned());
-        let futures = Rest::new(&self.addresses.futures_rest, Market::Um, broker(Limits::FUTURES))
-            .map_err(venue("futures requests"))?;
-        let spot = Rest::new(&self.addresses.spot_rest, Market::Spot, broker(Limits::SPOT))
-            .map_err(venue("spot requests"))?;
-        let (unnamed, spot) = (Arc::new(SymbolTable::new([])), SpotRest::new(spot));
-        let asked = FuturesRest::new(futures.clone(), unnamed);
-        clock.measure(&asked).await.map_err(venue("the venue's clock"))?;
-        let found = discover(&asked, &spot, &self).await?;
+        let venue = Venue::new(&self.addresses, &clock)?;
+        clock.measure(&venue.unnamed).await.map_err(self::venue("the venue's clock".to_owned()))?;
+        let found = discover(&venue.unnamed, &venue.spot, &self).await?;
         let (catalog, known) = register(&store, &found).await?;
-        let futures = FuturesRest::new(futures, Arc::new(symbols(&catalog)));
-        let watched = found.watched(&catalog, &self.symbols)?;
+        let futures = FuturesRest::new(venue.unnamed.rest().clone(), Arc::new(symbols(&catalog)));
+        let watched = found.watched(&catalog)?;
         let log = self.folder.join("log");
-        if !is_log(&log) {
-            let clock: &dyn Clock = &*clock;
-            let past = History { venue: &futures, store: &store, catalog: &catalog, clock };
-            past.read(&watched, self.history, &progress).await?;
-        }
+        let past = History { venue: &futures, store: &store, catalog: &catalog, clock: &*clock };
+        let unread =
+            if is_log(&log) { past.without_trades(&watched).await? } else { watched.clone() };
+        past.read(&unread, self.history, &progress).await?;
         let run = run_id(&store, &*clock).await?;
         let config = self.config(run, known)?;
         let mut options = NodeOptions::new(config, self.registry, LogOptions::new(log));
         options.clock = Arc::clone(&clock) as _;
         options.store = Some(Arc::clone(&store) as Arc<dyn Store>);
-        let names = catalog.iter().map(|(_, instrument)| instrument.symbol.clone()).collect();
-        options.notifier = self.notifier.map(|make| make(names));
+        options.notifier = self.notifier.map(|make| make(names(&catalog)));
         options.rates_every = RATES_EVERY;
         let feed = FeedConfig {
             addresses: self.addresses,
-            watched,
+            watched: watched.clone(),
             tracker: arb_binance::TrackerConfig::default(),
             funding_history: FUNDING_HISTORY,
+            counters: Arc::new(FeedCounters::default()),
+            dialer: Arc::new(Dialer::new(Arc::clone(&clock) as _)),
         };
+        options.gauges.push(venue.shown(&feed, &clock).gauges());
         options.feeds = vec![
-            market_feed(feed, (futures.clone(), spot), Arc::clone(&clock) as _),
-            clock_feed(futures, Arc::clone(&clock)),
+            market_feed(feed, (futures.clone(), venue.spot), Arc::clone(&clock) as _),
+            clock_feed(futures.clone(), Arc::clone(&clock)),
         ];
         let node = Node::start(options).await?;
-        Ok(Live { node, store, catalog, clock })
+        let year = YearReader {
+            venue: futures,
+            store: Arc::clone(&store),
+            catalog: catalog.clone(),
+            clock: Arc::clone(&clock) as _,
+            watched,
+        };
+        let mut readers = JoinSet::new();
+        readers.spawn(year.run());
+        Ok(Live { node, store, catalog, clock, readers })
     }
 
     fn config(
@@ -210,6 +218,51 @@ impl LiveOptions {
         }
         Ok(config)
     }
+}
+
+/// Requests to both markets, each with its budget.
+struct Venue {
+    /// Futures, before instruments have their numbers.
+    unnamed: FuturesRest,
+    spot: SpotRest,
+    /// The same budget as in `spot`.
+    spot_broker: Arc<Broker>,
+}
+
+impl Venue {
+    fn new(addresses: &Addresses, clock: &Arc<VenueClock>) -> Result<Self, LiveError> {
+        let broker = |limits| {
+            let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
+            Arc::new(Broker::new(limits, clock))
+        };
+        let failed = |what: &str| venue(what.to_owned());
+        let spot_broker = broker(Limits::SPOT);
+        let futures = Rest::new(&addresses.futures_rest, Market::Um, broker(Limits::FUTURES))
+            .map_err(failed("futures requests"))?;
+        let spot = Rest::new(&addresses.spot_rest, Market::Spot, Arc::clone(&spot_broker))
+            .map_err(failed("spot requests"))?;
+        let unnamed = FuturesRest::new(futures, Arc::new(SymbolTable::new([])));
+        Ok(Self { unnamed, spot: SpotRest::new(spot), spot_broker })
+    }
+
+    /// The figures of the feed and of both budgets.
+    fn shown(&self, feed: &FeedConfig, clock: &Arc<VenueClock>) -> Shown {
+        Shown {
+            counters: Arc::clone(&feed.counters),
+            futures: Arc::clone(self.unnamed.rest().broker()),
+            spot: Arc::clone(&self.spot_broker),
+            clock: Arc::clone(clock) as _,
+        }
+    }
+}
+
+/// How people are told of each instrument, by its number.
+fn names(catalog: &Catalog) -> Vec<String> {
+    let name = |instrument: &arb_core::Instrument| match instrument.market {
+        Market::Um => instrument.symbol.clone(),
+        Market::Spot | Market::Cb => format!("{} spot", instrument.symbol),
+    };
+    catalog.iter().map(|(_, instrument)| name(instrument)).collect()
 }
 
 /// The text with `"symbols": "all"` as a list on the same line, so that errors name the author's
@@ -284,37 +337,6 @@ fn base36(number: i64) -> String {
     digits.iter().rev().collect()
 }
 
-fn market_feed(
-    config: FeedConfig,
-    (futures, spot): (FuturesRest, SpotRest),
-    clock: Arc<dyn Clock>,
-) -> Feed {
-    let with_flow = config.watched.iter().filter(|each| each.order_flow);
-    Feed {
-        name: "market".to_owned(),
-        instruments: with_flow.map(|each| each.instrument).collect(),
-        open: Box::new(move |resume: &Resume| {
-            let mut config = config.clone();
-            for each in &mut config.watched {
-                let last = resume.last_trade_ids.get(each.instrument.index());
-                each.last_id = last.copied().flatten();
-            }
-            let feed = VenueFeed::start(&config, futures.clone(), spot.clone(), Arc::clone(&clock));
-            Box::new(feed) as Box<dyn MarketFeed>
-        }),
-    }
-}
-
-fn clock_feed(futures: FuturesRest, clock: Arc<VenueClock>) -> Feed {
-    Feed {
-        name: "clock".to_owned(),
-        instruments: Vec::new(),
-        open: Box::new(move |_| {
-            Box::new(ClockFeed::new(futures.clone(), Arc::clone(&clock))) as Box<dyn MarketFeed>
-        }),
-    }
-}
-
 impl Live {
     /// The node.
     #[must_use]
@@ -352,7 +374,8 @@ impl Live {
     ///
     /// # Errors
     /// Why it had ended before, or what could not be written.
-    pub async fn stop(self) -> Result<Stopped, LiveError> {
+    pub async fn stop(mut self) -> Result<Stopped, LiveError> {
+        self.readers.shutdown().await;
         let stopped = self.node.stop().await?;
         if let Ok(store) = Arc::try_unwrap(self.store) {
             store.close().await;

@@ -1,15 +1,16 @@
 //! Trades of the past by REST, so that windows are complete soon after the first start.
 //!
 //! Invariant: what is stored has no hole that the venue could have filled: pages follow each other
-//! by id, and reading goes on behind what is stored already. An engine takes its history before
-//! its first live event and never after, so all of it is read before the node starts.
+//! by id, and reading goes on behind what is stored already. An engine takes the history of an
+//! instrument before the instrument's first live event and never after, so all of it is read
+//! before the node starts.
 
 use std::time::Duration;
 
 use arb_binance::net::{FuturesRest, TradeRange, Watched};
 use arb_core::port::{Catalog, Clock, Listed, TapeStore as _};
 use arb_core::time::{HOUR, nanos};
-use arb_core::{Timestamp, Trade};
+use arb_core::{Market, Timestamp, Trade};
 use arb_store::sqlite::SqliteStore;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
@@ -46,6 +47,22 @@ pub(super) struct History<'a> {
 }
 
 impl History<'_> {
+    /// Those of which nothing is stored yet, because they were added to a folder that lives: the
+    /// engine takes their history when it starts, before anything is decided about them.
+    pub(super) async fn without_trades(
+        self,
+        watched: &[Watched],
+    ) -> Result<Vec<Watched>, LiveError> {
+        let mut without = Vec::new();
+        for each in watched.iter().filter(|each| each.order_flow) {
+            let of = self.catalog.listed(each.instrument)?;
+            if self.store.extent(of.key).await?.is_none() {
+                without.push(each.clone());
+            }
+        }
+        Ok(without)
+    }
+
     /// Reads the history of every instrument with order flow into the store.
     pub(super) async fn read(
         self,
@@ -53,7 +70,7 @@ impl History<'_> {
         length: Duration,
         progress: &(impl Fn(&HistoryProgress) + Sync),
     ) -> Result<(), LiveError> {
-        let with_flow = watched.iter().filter(|each| each.order_flow);
+        let with_flow = watched.iter().filter(|each| each.order_flow && each.market == Market::Um);
         let mut readings: FuturesUnordered<_> =
             with_flow.map(|each| Reading { history: self, each }.read(length, progress)).collect();
         while let Some(read) = readings.next().await {

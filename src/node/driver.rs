@@ -451,8 +451,11 @@ impl Driver {
         self.ends.signals.send_replace(self.viewer.signals());
         let oldest = self.at.plus(-DAY);
         self.holes.retain(|hole| hole.end >= oldest);
-        let last_trade_ids = last_trade_ids(&self.cell);
-        self.ends.resume.send_replace(Resume { last_trade_ids, holes: self.holes.clone() });
+        self.ends.resume.send_replace(Resume {
+            last_trade_ids: last_trade_ids(&self.cell),
+            last_settlements: last_settlements(&self.cell),
+            holes: self.holes.clone(),
+        });
     }
 
     /// Takes in what has come, and makes everything durable.
@@ -475,7 +478,16 @@ pub(super) fn words(panic: &(dyn std::any::Any + Send)) -> String {
 
 /// Ids of the last trades the engine has.
 pub(super) fn last_trade_ids(cell: &Cell) -> Vec<Option<u64>> {
+    of_each(cell, MarketState::last_trade_id)
+}
+
+/// The last settlements the engine was told.
+fn last_settlements(cell: &Cell) -> Vec<Option<Timestamp>> {
+    of_each(cell, |market| market.inputs().last_settlement())
+}
+
+fn of_each<T>(cell: &Cell, what: impl Fn(&MarketState) -> Option<T>) -> Vec<Option<T>> {
     let count = cell.engine.config().map_or(0, |config| config.instruments.len());
     let ids = (0..u16::try_from(count).unwrap_or(u16::MAX)).map(InstrumentId);
-    ids.map(|id| cell.engine.market(id).and_then(MarketState::last_trade_id)).collect()
+    ids.map(|id| cell.engine.market(id).and_then(&what)).collect()
 }

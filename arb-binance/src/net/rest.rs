@@ -11,6 +11,7 @@ use std::time::Duration;
 use arb_core::{FundingSettled, Input, InstrumentId, Market, Timestamp, Trade, VenueError};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
+use super::advice::explained;
 use super::backoff::Backoff;
 use super::broker::Broker;
 use crate::budget::{Cost, Limits, Priority, RateLimited};
@@ -156,28 +157,6 @@ async fn body(mut answer: reqwest::Response) -> Result<Vec<u8>, VenueError> {
         body.extend_from_slice(&chunk);
     }
     Ok(body)
-}
-
-/// Says what to do about the refusals that a person must act on.
-fn explained(error: VenueError, status: u16) -> VenueError {
-    let advice = match status {
-        451 => {
-            "the venue does not serve this location; run it where the venue is allowed, or use \
-             recorded or simulated data"
-        }
-        403 => {
-            "the venue's firewall refused the request; wait some minutes, and check that no proxy \
-             changes requests and that this location is served"
-        }
-        _ => return error,
-    };
-    match error {
-        VenueError::Rejected { reason, .. } => {
-            let reason = format!("{advice} ({reason})");
-            VenueError::Rejected { code: i32::from(status), reason }
-        }
-        other => other,
-    }
 }
 
 /// Which aggregate trades are asked for.
