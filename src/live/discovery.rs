@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use arb_binance::net::{FuturesRest, SpotRest, Watched};
 use arb_binance::wire::rest::{ExchangeInfo, Listing};
 use arb_core::port::Catalog;
-use arb_core::{Instrument, Market};
+use arb_core::{Instrument, Market, TradingStatus};
 
-use super::{LiveError, LiveOptions, Others, venue};
+use super::{LiveError, LiveOptions, OrderFlow, Others, venue};
 
 /// The quote of all instruments.
 const QUOTE: &str = "USDT";
@@ -17,6 +17,8 @@ const QUOTE: &str = "USDT";
 pub(super) struct Found {
     /// Those with order flow first.
     perpetuals: Vec<Listing>,
+    /// Symbols of those with order flow.
+    order_flow: Vec<String>,
     /// Symbols of the spot pairs that are listed.
     spot: BTreeSet<String>,
 }
@@ -28,7 +30,8 @@ pub(super) async fn discover(
     options: &LiveOptions,
 ) -> Result<Found, LiveError> {
     let info = futures.exchange_info().await.map_err(venue("the futures listing".to_owned()))?;
-    let perpetuals = choose(&info, options)?;
+    let order_flow = order_flow(&info, &options.symbols);
+    let perpetuals = choose(&info, &order_flow, options.others)?;
     // The premium is one input of many: without it everything else goes on.
     let spot = match spot.exchange_info().await {
         Ok(info) => info.listings.into_iter().map(|each| each.instrument.symbol).collect(),
@@ -37,19 +40,37 @@ pub(super) async fn discover(
             BTreeSet::new()
         }
     };
-    Ok(Found { perpetuals, spot })
+    Ok(Found { perpetuals, order_flow, spot })
 }
 
-fn choose(info: &ExchangeInfo, options: &LiveOptions) -> Result<Vec<Listing>, LiveError> {
+/// The symbols that have order flow: those that were named, or all that may be traded.
+fn order_flow(info: &ExchangeInfo, symbols: &OrderFlow) -> Vec<String> {
+    let may_trade = |each: &&Listing| {
+        each.quote_asset == QUOTE && each.instrument.status == TradingStatus::Trading
+    };
+    match symbols {
+        OrderFlow::Of(symbols) => symbols.clone(),
+        OrderFlow::All => {
+            let all = info.perpetuals().filter(may_trade);
+            all.map(|each| each.instrument.symbol.clone()).collect()
+        }
+    }
+}
+
+fn choose(
+    info: &ExchangeInfo,
+    order_flow: &[String],
+    others: Others,
+) -> Result<Vec<Listing>, LiveError> {
     let mut chosen = Vec::new();
-    for symbol in &options.symbols {
+    for symbol in order_flow {
         let listing = info.perpetuals().find(|each| each.instrument.symbol == *symbol);
         let unlisted = || LiveError::Unlisted { symbol: symbol.clone() };
         chosen.push(listing.ok_or_else(unlisted)?.clone());
     }
-    if options.others == Others::Watched {
+    if others == Others::Watched {
         let others = info.perpetuals().filter(|each| {
-            each.quote_asset == QUOTE && !options.symbols.contains(&each.instrument.symbol)
+            each.quote_asset == QUOTE && !order_flow.contains(&each.instrument.symbol)
         });
         chosen.extend(others.cloned());
     }
@@ -62,17 +83,18 @@ impl Found {
         self.perpetuals.iter().map(|listing| &listing.instrument)
     }
 
+    /// Symbols of those with order flow.
+    pub(super) fn order_flow(&self) -> &[String] {
+        &self.order_flow
+    }
+
     /// How each is watched.
-    pub(super) fn watched(
-        &self,
-        catalog: &Catalog,
-        symbols: &[String],
-    ) -> Result<Vec<Watched>, LiveError> {
+    pub(super) fn watched(&self, catalog: &Catalog) -> Result<Vec<Watched>, LiveError> {
         let watched = |listing: &Listing| {
             let symbol = &listing.instrument.symbol;
             let of = catalog.find(Market::Um, symbol);
             let unlisted = || LiveError::Unlisted { symbol: symbol.clone() };
-            let order_flow = symbols.contains(symbol);
+            let order_flow = self.order_flow.contains(symbol);
             Ok(Watched {
                 instrument: of.ok_or_else(unlisted)?.id,
                 symbol: symbol.clone(),

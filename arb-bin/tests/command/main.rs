@@ -1,7 +1,9 @@
 //! What the command promises about files, flags, streams and messages, run as a user runs it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
+mod config;
 mod live;
 mod outputs;
+mod running;
 mod support;
 mod tapes;
