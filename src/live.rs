@@ -7,11 +7,18 @@
 //! Invariant: an instrument keeps its number for as long as the folder lives. What is listed later
 //! gets the next one, what is delisted keeps its own.
 
+mod archive;
+mod backlog;
+mod backup;
 mod clock;
+mod descent;
 mod discovery;
 mod feeds;
+mod fetch;
 mod history;
 mod metrics;
+mod probe;
+mod upkeep;
 mod year;
 
 use std::fmt;
@@ -24,20 +31,32 @@ use arb_binance::Limits;
 pub use arb_binance::net::Addresses;
 use arb_binance::net::{Broker, Dialer, FeedConfig, FeedCounters, FuturesRest, Rest, SpotRest};
 use arb_binance::wire::SymbolTable;
-use arb_core::port::{Catalog, Clock, InstrumentStore as _, Notifier, Setting, Store};
+pub use arb_binance::wire::{Interval, Kline};
+use arb_core::port::{
+    Catalog, Clock, InstrumentStore as _, KeepDays, Notifier, Setting, Store, UpkeepReport,
+};
 use arb_core::{
-    AccountConfig, ConfigError, EngineConfig, InstrumentConfig, Market, Registry, RunId,
-    StoreError, StrategyText, VenueError,
+    AccountConfig, ConfigError, EngineConfig, InstrumentConfig, Market, Registry, RiskConfig,
+    RunId, StoreError, StrategyText, VenueError,
 };
 use arb_store::sqlite::{SqliteOptions, SqliteStore};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+pub use self::archive::{
+    ArchiveError, ImportReport, archive_files, import_archives, verify_checksum,
+};
+use self::backlog::Backlog;
+pub use self::backup::{backup, restore};
 pub use self::clock::VenueClock;
 use self::discovery::{Found, discover};
 use self::feeds::{clock_feed, market_feed};
+pub use self::fetch::{FetchProgress, Fetcher, Metrics, Period, stored_metrics};
 use self::history::History;
 pub use self::history::HistoryProgress;
 use self::metrics::Shown;
+pub use self::probe::{ClockReading, probe};
+use self::upkeep::Keeper;
 use self::year::YearReader;
 use crate::node::{Node, NodeError, NodeOptions, Stopped};
 use crate::record::log::{LogOptions, is_log};
@@ -47,6 +66,11 @@ const FUNDING_HISTORY: Duration = Duration::from_hours(30 * 24);
 /// Time between two rows of rates: that of the decision grid.
 const RATES_EVERY: Duration = Duration::from_secs(15);
 
+/// Name of the store in a folder.
+const STORE_FILE: &str = "arb.db";
+/// Setting that names the run of a folder.
+const RUN_KEY: &str = "node.run";
+
 /// What a live node is told.
 pub struct LiveOptions {
     /// Where the venue is.
@@ -55,8 +79,8 @@ pub struct LiveOptions {
     pub clock: Arc<dyn Clock>,
     /// Where everything is written.
     pub folder: PathBuf,
-    /// Symbols with order flow: scored every 15 seconds.
-    pub symbols: Vec<String>,
+    /// Which perpetuals have order flow: scored every 15 seconds.
+    pub symbols: OrderFlow,
     /// Whether every other perpetual is watched too, for funding and mark.
     pub others: Others,
     /// The strategies; `"symbols": "all"` means those with order flow.
@@ -65,8 +89,16 @@ pub struct LiveOptions {
     pub registry: Registry,
     /// Balance and fees.
     pub account: AccountConfig,
+    /// Limits.
+    pub risk: RiskConfig,
+    /// How long the store keeps what it may forget.
+    pub keep: KeepDays,
     /// How much history the first start reads.
     pub history: Duration,
+    /// Archive files, or folders of them, that are brought into the store before the first start.
+    pub archives: Vec<PathBuf>,
+    /// How much history fills the store while the node runs, for the next engine that begins anew.
+    pub backlog: Duration,
     /// Makes who is told, from the instruments' names in the order of their ids.
     pub notifier: Option<MakeNotifier>,
 }
@@ -86,6 +118,15 @@ impl fmt::Debug for LiveOptions {
 
 /// Makes a notifier once the instruments are known.
 pub type MakeNotifier = Box<dyn FnOnce(Vec<String>) -> Arc<dyn Notifier> + Send>;
+
+/// Which perpetuals have order flow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OrderFlow {
+    /// All that are listed in USDT and may be traded when the node starts.
+    All,
+    /// These.
+    Of(Vec<String>),
+}
 
 /// Whether perpetuals without order flow are watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,6 +164,9 @@ pub enum LiveError {
     /// The node cannot start or go on.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// An archive file cannot be used.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
     /// The folder cannot be used.
     #[error("{folder}: {source}")]
     Folder {
@@ -139,9 +183,12 @@ pub struct Live {
     node: Node,
     store: Arc<SqliteStore>,
     catalog: Catalog,
+    symbols: Vec<String>,
     clock: Arc<dyn Clock>,
     /// What is read beside the node; it ends with it.
     readers: JoinSet<()>,
+    keeper: Keeper,
+    _backlog: Backlog,
 }
 
 impl LiveOptions {
@@ -157,7 +204,7 @@ impl LiveOptions {
         self.addresses.check("addresses")?;
         let named = |source| LiveError::Folder { folder: self.folder.clone(), source };
         std::fs::create_dir_all(&self.folder).map_err(named)?;
-        let store = Arc::new(SqliteOptions::new(self.folder.join("arb.db")).open().await?);
+        let store = Arc::new(SqliteOptions::new(self.folder.join(STORE_FILE)).open().await?);
         let clock = Arc::new(VenueClock::new(Arc::clone(&self.clock)));
         let venue = Venue::new(&self.addresses, &clock)?;
         clock.measure(&venue.unnamed).await.map_err(self::venue("the venue's clock".to_owned()))?;
@@ -167,16 +214,22 @@ impl LiveOptions {
         let watched = found.watched(&catalog)?;
         let log = self.folder.join("log");
         let past = History { venue: &futures, store: &store, catalog: &catalog, clock: &*clock };
-        let unread =
-            if is_log(&log) { past.without_trades(&watched).await? } else { watched.clone() };
+        let unread = if is_log(&log) {
+            past.without_trades(&watched).await?
+        } else {
+            self.import(&store, found.order_flow()).await?;
+            watched.clone()
+        };
         past.read(&unread, self.history, &progress).await?;
         let run = run_id(&store, &*clock).await?;
-        let config = self.config(run, known)?;
+        let config = self.config(run, known, found.order_flow())?;
         let mut options = NodeOptions::new(config, self.registry, LogOptions::new(log));
         options.clock = Arc::clone(&clock) as _;
         options.store = Some(Arc::clone(&store) as Arc<dyn Store>);
         options.notifier = self.notifier.map(|make| make(names(&catalog)));
         options.rates_every = RATES_EVERY;
+        let backlog = Backlog::new(&futures, &store, &catalog, Arc::clone(&clock) as _);
+        let backlog = backlog.of(&watched, self.backlog);
         let feed = FeedConfig {
             addresses: self.addresses,
             watched: watched.clone(),
@@ -200,20 +253,39 @@ impl LiveOptions {
         };
         let mut readers = JoinSet::new();
         readers.spawn(year.run());
-        Ok(Live { node, store, catalog, clock, readers })
+        let keeper = Keeper::start(Arc::clone(&store), Arc::clone(&clock) as _, self.keep);
+        let symbols = found.order_flow().to_vec();
+        let _backlog = backlog.start();
+        Ok(Live { node, store, catalog, symbols, clock, readers, keeper, _backlog })
+    }
+
+    /// Brings the archive files of symbols with order flow into the store.
+    async fn import(&self, store: &SqliteStore, symbols: &[String]) -> Result<(), LiveError> {
+        if self.archives.is_empty() {
+            return Ok(());
+        }
+        let report = import_archives(store, &self.archives, symbols, &|_, _| {}).await?;
+        let ImportReport { files, verified, skipped, trades, others } = report;
+        tracing::info!(
+            "archives: {files} files, {verified} of them with a checksum, {trades} trades and \
+             {others} other rows; {skipped} files are of other symbols"
+        );
+        Ok(())
     }
 
     fn config(
         &self,
         run: RunId,
         known: Vec<arb_core::Instrument>,
+        symbols: &[String],
     ) -> Result<EngineConfig, ConfigError> {
         let priced = |spec| InstrumentConfig { spec, spread_bps: 1.into() };
         let mut config = EngineConfig::new(known.into_iter().map(priced).collect());
         config.run = run;
         config.account = self.account;
+        config.risk = self.risk;
         for strategy in &self.strategies {
-            let text = restricted(&strategy.text, &self.symbols);
+            let text = restricted(&strategy.text, symbols);
             config = config.with_strategy(&strategy.file, &text)?;
         }
         Ok(config)
@@ -306,7 +378,7 @@ fn symbols(catalog: &Catalog) -> SymbolTable {
 /// The run of this folder: made from the time of its first start, kept in the store.
 async fn run_id(store: &SqliteStore, clock: &dyn Clock) -> Result<RunId, LiveError> {
     use arb_core::port::BookStore as _;
-    let key = "node.run";
+    let key = RUN_KEY;
     let value = match store.setting(key).await? {
         Some(setting) => setting.value,
         None => {
@@ -356,6 +428,18 @@ impl Live {
         &self.catalog
     }
 
+    /// The symbols with order flow.
+    #[must_use]
+    pub fn symbols(&self) -> &[String] {
+        &self.symbols
+    }
+
+    /// What the upkeep of the store did last; none before it ran.
+    #[must_use]
+    pub fn upkeep(&self) -> watch::Receiver<Option<UpkeepReport>> {
+        self.keeper.reports()
+    }
+
     /// The venue's time.
     #[must_use]
     pub fn clock(&self) -> Arc<dyn Clock> {
@@ -377,37 +461,12 @@ impl Live {
     pub async fn stop(mut self) -> Result<Stopped, LiveError> {
         self.readers.shutdown().await;
         let stopped = self.node.stop().await?;
+        drop(self.keeper);
         if let Ok(store) = Arc::try_unwrap(self.store) {
             store.close().await;
         }
         Ok(stopped)
     }
-}
-
-/// How the machine's clock stands against the venue's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClockReading {
-    /// Milliseconds that the venue is ahead.
-    pub offset_ms: i64,
-    /// How wrong that may be, milliseconds.
-    pub uncertainty_ms: i64,
-}
-
-/// Whether the venue answers from here, and how `clock` stands against its own.
-///
-/// # Errors
-/// [`LiveError::Venue`] with what a person should do, [`LiveError::Config`] for bad addresses.
-pub async fn probe(
-    addresses: &Addresses,
-    clock: Arc<dyn Clock>,
-) -> Result<ClockReading, LiveError> {
-    addresses.check("addresses")?;
-    let clock = Arc::new(VenueClock::new(clock));
-    let broker = Arc::new(Broker::new(Limits::FUTURES, Arc::clone(&clock) as Arc<dyn Clock>));
-    let venue = || venue("the venue's clock".to_owned());
-    let rest = Rest::new(&addresses.futures_rest, Market::Um, broker).map_err(venue())?;
-    let rest = FuturesRest::new(rest, Arc::new(SymbolTable::new([])));
-    Ok(clock.measure(&rest).await.map_err(venue())?.reading())
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 )]
 
 mod commands;
+mod config;
 mod market_data;
 mod output;
 mod progress;
@@ -18,8 +19,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    backtest, backup, bench, carry, demo, doctor, funding, indicators, invite, parity, rates,
-    replay, run, sim, strategies, sweep, tape, user,
+    backtest, backup, bench, carry, config as configuration, demo, doctor, fetch, funding,
+    indicators, invite, parity, rates, replay, run, sim, strategies, sweep, tape, user,
 };
 
 /// Back-tests order-flow strategies on recorded Binance trades, exactly.
@@ -36,8 +37,13 @@ enum Command {
     Demo(Box<demo::Args>),
     /// Run the live node: funding rates, order flow, signals, paper trades
     Run(Box<run::Args>),
+    /// Write, check and show the settings of a node
+    #[command(subcommand)]
+    Config(configuration::Command),
     /// What every perpetual's funding pays, from the folder of a node
     Rates(rates::Args),
+    /// Fetch history into a store or a file: by requests, from the public archive, from files
+    Fetch(Box<fetch::Args>),
     /// Look whether a node could run here, and say what to do where it could not
     Doctor(doctor::Args),
     /// Copy the store of a node into one checked file, while it runs
@@ -83,7 +89,9 @@ fn main() -> ExitCode {
     let outcome = match command {
         Command::Demo(args) => demo::run(&args),
         Command::Run(args) => run::run(&args),
+        Command::Config(command) => configuration::run(&command),
         Command::Rates(args) => rates::run(&args),
+        Command::Fetch(args) => fetch::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Backup(args) => backup::backup(&args),
         Command::Restore(args) => backup::restore(&args),

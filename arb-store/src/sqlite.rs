@@ -40,7 +40,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions as _, SqliteConnection};
 use tokio::task::JoinHandle;
 
-pub use self::backup::{BackupReport, restore};
+pub use self::backup::{BackupReport, Enclosed, restore};
 use self::error::{damaged, failed, is_busy};
 use self::writer::{Step, Writer};
 

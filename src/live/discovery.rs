@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 use arb_binance::net::{FuturesRest, SpotRest, Watched};
 use arb_binance::wire::rest::{ExchangeInfo, Listing, multiplier};
 use arb_core::port::Catalog;
-use arb_core::{Instrument, Market, StrategyText, VenueError};
+use arb_core::{Instrument, Market, StrategyText, TradingStatus, VenueError};
 
-use super::{LiveError, LiveOptions, Others, venue};
+use super::{LiveError, LiveOptions, OrderFlow, Others, venue};
 
 /// The quote of all instruments.
 const QUOTE: &str = "USDT";
@@ -25,7 +25,9 @@ pub(super) struct Found {
     perpetuals: Vec<Listing>,
     /// Spot pairs of those with order flow, in their order.
     pairs: Vec<Pair>,
-    /// Symbols with order flow.
+    /// Symbols that are scored.
+    order_flow: Vec<String>,
+    /// Those and what carry strategies trade beside them: symbols with order flow.
     with_flow: Vec<String>,
 }
 
@@ -53,16 +55,17 @@ fn found(
     spot: Result<ExchangeInfo, VenueError>,
     options: &LiveOptions,
 ) -> Result<Found, LiveError> {
-    let carried = carried(&options.strategies, &options.symbols);
-    let mut with_flow = options.symbols.clone();
-    with_flow.extend(carried.iter().filter(|symbol| !options.symbols.contains(symbol)).cloned());
+    let order_flow = order_flow(info, &options.symbols);
+    let carried = carried(&options.strategies, &order_flow);
+    let mut with_flow = order_flow.clone();
+    with_flow.extend(carried.iter().filter(|symbol| !order_flow.contains(symbol)).cloned());
     let perpetuals = choose(info, &with_flow, options.others)?;
     let spot = match spot {
         Ok(spot) => spot,
         Err(error) if carried.is_empty() => {
             // Basis and premium are inputs of many: without them everything else goes on.
             tracing::warn!(%error, "the spot listing could not be read: no basis, no premium");
-            return Ok(Found { perpetuals, pairs: Vec::new(), with_flow });
+            return Ok(Found { perpetuals, pairs: Vec::new(), order_flow, with_flow });
         }
         Err(error) => return Err(venue("the spot listing, which carry needs".to_owned())(error)),
     };
@@ -78,7 +81,21 @@ fn found(
             None => {}
         }
     }
-    Ok(Found { perpetuals, pairs, with_flow })
+    Ok(Found { perpetuals, pairs, order_flow, with_flow })
+}
+
+/// The symbols that have order flow: those that were named, or all that may be traded.
+fn order_flow(info: &ExchangeInfo, symbols: &OrderFlow) -> Vec<String> {
+    let may_trade = |each: &&Listing| {
+        each.quote_asset == QUOTE && each.instrument.status == TradingStatus::Trading
+    };
+    match symbols {
+        OrderFlow::Of(symbols) => symbols.clone(),
+        OrderFlow::All => {
+            let all = info.perpetuals().filter(may_trade);
+            all.map(|each| each.instrument.symbol.clone()).collect()
+        }
+    }
 }
 
 /// The symbols that carry strategies trade; all means those with order flow.
@@ -126,6 +143,11 @@ impl Found {
     pub(super) fn instruments(&self) -> impl Iterator<Item = &Instrument> {
         let spot = self.pairs.iter().map(|pair| &pair.spot);
         self.perpetuals.iter().chain(spot).map(|listing| &listing.instrument)
+    }
+
+    /// Symbols of those with order flow.
+    pub(super) fn order_flow(&self) -> &[String] {
+        &self.order_flow
     }
 
     /// How each is watched.

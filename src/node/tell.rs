@@ -18,7 +18,7 @@ use super::metrics::{Counters, add, set};
 use super::notes::{Alive, Held, NoteRing, Place};
 use crate::record::log::Seq;
 
-const FILE: &str = "notifier.json";
+pub(super) const FILE: &str = "notifier.json";
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// What a notifier's task works with.

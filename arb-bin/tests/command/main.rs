@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod accounts;
+mod config;
 mod live;
 mod outputs;
+mod running;
 mod support;
 mod tapes;
