@@ -3,5 +3,6 @@
 
 mod live;
 mod outputs;
+mod paper;
 mod support;
 mod tapes;
