@@ -90,17 +90,17 @@ impl<'a> Known<'a> {
 
 /// What was compared.
 #[derive(Debug, Default)]
-pub struct Compared {
+pub(crate) struct Compared {
     /// Rows that say they are complete.
-    pub complete: u64,
+    pub(crate) complete: u64,
     /// Rows that say they are not.
-    pub incomplete: u64,
+    pub(crate) incomplete: u64,
     /// Complete rows to which a trade came late, behind their tick: what nobody could know.
-    pub late: u64,
+    pub(crate) late: u64,
 }
 
 /// Compares every stored row with the sums over what the log had at its tick.
-pub fn compare(
+pub(crate) fn compare(
     log: &Path,
     instruments: &[(InstrumentId, Vec<Trade>, BTreeMap<Timestamp, IndicatorRow>)],
 ) -> Compared {

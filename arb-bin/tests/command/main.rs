@@ -3,8 +3,12 @@
 
 mod accounts;
 mod config;
+mod kill;
+#[path = "../../../tests/live/ledger.rs"]
+mod ledger;
 mod live;
 mod outputs;
+mod paper;
 mod running;
 mod support;
 mod tapes;
