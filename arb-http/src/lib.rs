@@ -16,6 +16,7 @@ mod error;
 mod extract;
 mod factors;
 mod host;
+mod idempotency;
 mod limits;
 mod metrics;
 mod openapi;

@@ -19,6 +19,7 @@ mod check;
 mod chunk;
 mod desk;
 mod error;
+mod events;
 mod insert;
 mod instruments;
 mod lease;

@@ -133,7 +133,7 @@ fn years_are_those_of_the_calendar() {
             .map(|n| Timestamp::from_nanos(n * DAY))
             .find(|time| day(*time)[..10] == text[..10])
             .unwrap();
-        assert_eq!(year_of(found), year, "{text}");
+        assert_eq!(utc_year(found), year, "{text}");
     }
 }
 
