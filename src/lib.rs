@@ -39,8 +39,6 @@ pub mod record;
 pub mod report;
 pub mod sweep;
 
-#[cfg(feature = "http")]
-pub use arb_http as http;
 #[cfg(feature = "sim")]
 pub use arb_binance::sim;
 pub use arb_core::{
@@ -60,6 +58,8 @@ pub use arb_core::{
     Trip, VenueError, WorkingType, brackets_flaw, decimal_text, default_brackets,
     fuzz_strategy_json, generator, hash_of, parse_strict, port, stats, strategy, symbol_flaw, time,
 };
+#[cfg(feature = "http")]
+pub use arb_http as http;
 #[cfg(feature = "memory")]
 pub use arb_store::MemoryStore;
 #[cfg(feature = "sqlite")]

@@ -11,8 +11,8 @@ use arb_core::port::{
 };
 use arb_core::time::nanos;
 use arb_core::{
-    Decimal, Event, EventKind, Indicators, Instrument, InstrumentId, Output,
-    QtySum, StoreError, Timestamp, Trade,
+    Decimal, Event, EventKind, Indicators, Instrument, InstrumentId, Output, QtySum, StoreError,
+    Timestamp, Trade,
 };
 
 use super::cell::Cell;
@@ -214,11 +214,7 @@ const fn is_booked(event: &Event) -> bool {
     matches!(event.kind, EventKind::Order(_) | EventKind::Transfer(_))
 }
 
-fn indicator_row(
-    instrument: InstrumentId,
-    row: &Indicators,
-    score: Option<f64>,
-) -> IndicatorRow {
+fn indicator_row(instrument: InstrumentId, row: &Indicators, score: Option<f64>) -> IndicatorRow {
     IndicatorRow {
         instrument,
         time: row.time,

@@ -45,9 +45,8 @@ pub(super) fn apply(
     base: &EngineConfig,
     settings: &TradingSettings,
 ) -> Result<EngineConfig, ConfigError> {
-    let refuse = |field: &str, message: String| {
-        Err(ConfigError::new("settings", None, field, message))
-    };
+    let refuse =
+        |field: &str, message: String| Err(ConfigError::new("settings", None, field, message));
     let known: Vec<String> = base.strategies.iter().filter_map(name).collect();
     if let Some(unknown) = settings.enabled_strategies.iter().find(|name| !known.contains(name)) {
         let message = format!("{unknown:?} is not loaded; loaded are {}", known.join(", "));
@@ -73,9 +72,9 @@ pub(super) fn apply(
         return refuse("risk_per_trade", message);
     }
     let mut config = base.clone();
-    config.strategies.retain(|text| {
-        name(text).is_some_and(|name| settings.enabled_strategies.contains(&name))
-    });
+    config
+        .strategies
+        .retain(|text| name(text).is_some_and(|name| settings.enabled_strategies.contains(&name)));
     for text in &mut config.strategies {
         resize(text, settings.tier_multiplier);
     }

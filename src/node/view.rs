@@ -89,8 +89,7 @@ impl Viewer {
         self.signals = engine.decisions().cloned().collect();
         let count = engine.config().map_or(0, |config| config.instruments.len());
         let ids = (0..u16::try_from(count).unwrap_or(u16::MAX)).map(InstrumentId);
-        self.rows = ids
-            .filter_map(|id| engine.market(id)?.indicators().map(|row| (id, *row)))
-            .collect();
+        self.rows =
+            ids.filter_map(|id| engine.market(id)?.indicators().map(|row| (id, *row))).collect();
     }
 }

@@ -227,7 +227,11 @@ impl Core {
             clock(risk.max_clock_uncertainty_ms, "uncertainty", |clock| clock.0),
             clock(risk.max_clock_step_ms, "step", |clock| clock.1),
             clock(risk.max_clock_offset_ms, "offset", |clock| clock.2),
-            at_most(Rule::UnknownOutcomes, risk.max_unknown_outcomes, self.guard.unknown_outcomes()),
+            at_most(
+                Rule::UnknownOutcomes,
+                risk.max_unknown_outcomes,
+                self.guard.unknown_outcomes(),
+            ),
             absent(peg, "USDT/USD price"),
             at_most(Rule::Log, 0, i64::from(log == FeedState::Down)),
         ]
@@ -263,12 +267,8 @@ impl Core {
         let cap = account.equity.to_decimal() * limits.max_notional_ratio;
         let free = (account.margin_balance - account.maintenance).to_decimal();
         let distance = free.checked_div(exposure.short.to_decimal()).map(|ratio| ratio.round_dp(6));
-        let distance = reading(
-            Rule::LiquidationDistance,
-            Sense::AtLeast,
-            limits.reduce_distance,
-            distance,
-        );
+        let distance =
+            reading(Rule::LiquidationDistance, Sense::AtLeast, limits.reduce_distance, distance);
         let daily = held * limits.max_daily_loss_ratio;
         let daily = match held.is_zero() {
             true => absent(
