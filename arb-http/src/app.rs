@@ -16,9 +16,11 @@ use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 use crate::cache::{CatalogCache, RatesCache, TimedCache};
 use crate::error::ApiError;
+use crate::factors::FactorBook;
 use crate::host::Host;
 use crate::limits::Limits;
 use crate::metrics::{OpenStreams, Requests};
+use crate::stream::Hub;
 
 /// How long an expensive read waits for its turn.
 const HEAVY_WAIT: Duration = Duration::from_secs(2);
@@ -36,9 +38,11 @@ pub(crate) struct Shared {
     pub(crate) rates: RatesCache,
     pub(crate) timed: TimedCache,
     pub(crate) catalog: CatalogCache,
+    pub(crate) factors: FactorBook,
     pub(crate) limits: Limits,
     pub(crate) requests: Requests,
     pub(crate) streams: Arc<OpenStreams>,
+    pub(crate) hub: Hub,
     heavy: Semaphore,
     next_request: AtomicU64,
     stopping: watch::Sender<Stopping>,
@@ -71,10 +75,12 @@ impl App {
         let boot = format!("{:08x}", RandomState::new().build_hasher().finish() >> 32);
         Self(Arc::new(Shared {
             started_at: host.clock.now(),
+            hub: Hub::new(&boot, options.max_streams),
             boot,
             rates: RatesCache::default(),
             timed: TimedCache::default(),
             catalog: CatalogCache::default(),
+            factors: FactorBook::default(),
             limits: Limits::new(options),
             requests: Requests::default(),
             streams: Arc::default(),

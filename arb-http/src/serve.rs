@@ -23,6 +23,7 @@ use tower::ServiceExt as _;
 use crate::app::App;
 use crate::host::Host;
 use crate::router::routed;
+use crate::stall::Stall;
 
 /// Pause after a failed accept: mostly there are no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -91,6 +92,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, app: Ap
         request.extensions_mut().insert(ConnectInfo(peer));
         router.clone().oneshot(request)
     });
+    let stream = Stall::new(stream, app.host.options.write_timeout);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(app.host.options.header_timeout)
