@@ -186,7 +186,7 @@ pub enum AuthError {
     /// The role is too low for the call.
     #[error("the call needs the role {needed}")]
     Forbidden {
-        /// The lowest role that may call.
+        /// The lowest role that may call, and where a role is not enough what else.
         needed: &'static str,
     },
     /// The invite is unknown, used up or expired, deliberately not told apart.
@@ -198,7 +198,7 @@ pub enum AuthError {
     /// The value cannot be used; the field is the request's.
     #[error("{field}: {message}")]
     Weak {
-        /// `email`, `password`, `name`, `scopes`.
+        /// `email`, `password`, `name`, `scopes`, `uses`, `expires_at`.
         field: &'static str,
         /// What is wrong, and what is allowed.
         message: String,
@@ -218,4 +218,7 @@ pub enum AuthError {
     /// The account store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The system failed: no random numbers, no thread.
+    #[error("the accounts failed: {0}")]
+    System(#[source] Source),
 }

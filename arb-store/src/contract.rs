@@ -81,8 +81,10 @@ macro_rules! contract {
         );
         $crate::contract!(@module account, $fresh,
             an_invite_is_used_up_by_registering,
+            a_revoked_invite_lets_nobody_in,
             a_taken_email_leaves_the_invite_alone,
             users_are_found_and_changed,
+            the_last_admin_stays,
             a_refresh_token_is_replaced_once,
             revoking_reaches_the_whole_family,
             api_keys_belong_to_their_user,
