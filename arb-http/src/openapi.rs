@@ -49,7 +49,8 @@ pub fn openapi_json() -> String {
 
 /// The routes, and the document of them.
 pub(crate) fn documented() -> (Router<App>, Document) {
-    let routes = OpenApiRouter::with_openapi(Base::openapi()).merge(api::routes()).merge(stream::routes());
+    let routes =
+        OpenApiRouter::with_openapi(Base::openapi()).merge(api::routes()).merge(stream::routes());
     let (router, mut document) = routes.split_for_parts();
     let scheme = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)

@@ -42,8 +42,16 @@ pub async fn serve(
     host: Arc<Host>,
     stop: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
+    serve_app(listener, App::new(host), stop).await
+}
+
+/// Serves what has been put together.
+pub(crate) async fn serve_app(
+    listener: TcpListener,
+    app: App,
+    stop: impl Future<Output = ()> + Send,
+) -> io::Result<()> {
     listener.local_addr()?;
-    let app = App::new(host);
     let (options, router) = (app.host.options.clone(), routed(app.clone()));
     let most = u32::try_from(options.max_connections).unwrap_or(u32::MAX).max(1);
     let places = Arc::new(Semaphore::new(most as usize));

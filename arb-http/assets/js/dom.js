@@ -122,15 +122,18 @@ export function bar(label) {
 /** A line with a soft area down to zero, decoration beside figures in words. */
 export function spark(values, width = 72, height = 28) {
   if (values.length < 2) return s("svg", { viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
-  const low = Math.min(0, ...values);
-  const high = Math.max(0, ...values);
+  // Down to zero where that leaves room to see it move, else over its own range.
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  const near = most - least > Math.max(Math.abs(least), Math.abs(most)) * 0.25;
+  const low = near ? Math.min(0, least) : least;
+  const high = near ? Math.max(0, most) : most;
   const span = high - low || 1;
   const x = (index) => (index / (values.length - 1)) * width;
   const y = (value) => 1.5 + (1 - (value - low) / span) * (height - 3);
   const line = values.map((value, index) => `${index ? "L" : "M"}${x(index).toFixed(1)} ${y(value).toFixed(1)}`).join("");
-  const base = y(0).toFixed(1);
+  const base = (near ? y(0) : values.at(-1) < 0 ? 0 : height).toFixed(1);
   return s("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true", class: values.at(-1) < 0 ? "below" : "" },
     s("path", { class: "area", d: `${line}L${width} ${base}L0 ${base}Z` }),
-    s("path", { class: "zero", d: `M0 ${base}H${width}` }),
+    near ? s("path", { class: "zero", d: `M0 ${base}H${width}` }) : "",
     s("path", { class: "line", d: line }));
 }

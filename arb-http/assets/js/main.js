@@ -22,6 +22,9 @@ import { Live } from "./stream.js";
 import { book, coins, hear, known, may, now, setClock, tell } from "./state.js";
 
 const POLL = 2_000;
+const PATIENCE = 1_500;
+const MARKET = ["rates", "signals", "indicators", "trades"];
+const ALL = [...MARKET, "positions", "risk"];
 let live = null;
 let streaming = false;
 let failures = 0;
@@ -56,8 +59,8 @@ const quiet = (work) => work.catch((error) => {
   if (error.status !== 401) console.warn(error.message);
 });
 
-// One read after another instead of none after the first that fails.
-const reads = (...all) => all.forEach((read) => quiet(read()));
+// Each by itself, so that one that fails does not keep the others.
+const reads = (...all) => Promise.all(all.map((read) => quiet(read())));
 
 const readRates = async () => tell("rates", await get("api/rates"));
 const readHealth = async () => tell("health", await get("api/health"));
@@ -82,7 +85,7 @@ const readHistory = async () => {
 };
 
 function readAccount() {
-  if (known.user) {
+  if (may("user")) {
     tell("account-read");
     tell("carry-read");
   }
@@ -108,26 +111,31 @@ function choose() {
 }
 
 async function enterAsMember() {
+  // Panels are shown when they have their size, so that nothing jumps.
+  at("main").dataset.settling = "";
   await quiet(readRates());
   choose();
-  await quiet(readRisk());
+  if (may("user")) await quiet(readRisk());
   if (!known.user) return;
   tell("start");
-  reads(readHealth, readLatest, readPositions, readConfig, readOpportunities, readHistory);
+  const first = reads(readHealth, readLatest, readOpportunities, readHistory, ...(may("user") ? [readPositions, readConfig] : []));
   readAccount();
   tell("tape-read");
   live?.close();
-  live = new Live((topic, body) => tell(topic, body), (state) => {
+  live = new Live(may("user") ? ALL : MARKET, (topic, body) => tell(topic, body), (state) => {
     streaming = state.state === "open";
     tell("stream", state);
-    if (state.state === "open") reads(readPositions, readLatest);
+    if (state.state === "open") quiet(readLatest());
   });
+  await Promise.race([first, new Promise((done) => setTimeout(done, PATIENCE))]);
+  requestAnimationFrame(() => delete at("main").dataset.settling);
 }
 
 function arrive(user) {
   show(user ? "member" : "public", may);
   write(at("mode"), "");
   if (user) return void enterAsMember();
+  delete at("main").dataset.settling;
   live?.close();
   live = null;
   streaming = false;
@@ -161,7 +169,7 @@ function turn() {
     if (seconds % 60 === 0) {
       tell("minute");
       readAccount();
-      reads(readConfig);
+      if (may("user")) quiet(readConfig());
     }
     if (seconds % 300 === 0) reads(readHistory, readRates);
   }, 1000);

@@ -3,7 +3,6 @@
 
 import { ask } from "./api.js";
 
-const TOPICS = "rates,signals,indicators,positions,risk,trades";
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 20_000;
 const SILENCE = 35_000;
@@ -42,7 +41,8 @@ export class Live {
   #timer = null;
   #closed = false;
 
-  constructor(heard, changed) {
+  constructor(topics, heard, changed) {
+    this.topics = topics.join(",");
     this.heard = heard;
     this.changed = changed;
     this.#run();
@@ -81,7 +81,7 @@ export class Live {
   async #read(cut) {
     this.changed({ state: "connecting" });
     const headers = { Accept: "text/event-stream", ...(this.#last ? { "Last-Event-ID": this.#last } : {}) };
-    const response = await ask(`api/stream?topics=${encodeURIComponent(TOPICS)}`, { headers, signal: cut.signal, cache: "no-store" });
+    const response = await ask(`api/stream?topics=${encodeURIComponent(this.topics)}`, { headers, signal: cut.signal, cache: "no-store" });
     if (!response.ok) {
       const told = await response.json().catch(() => null);
       return typeof told?.detail === "string" ? told.detail : `the server answered ${response.status}`;

@@ -126,3 +126,106 @@ impl Ring {
         (self.before_first()..=self.newest).contains(&cursor)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use arb_core::port::{Principal, UserRole};
+
+    use super::super::message::Content;
+    use super::*;
+    use crate::coins::Coins;
+
+    fn wanted(topics: &[&str]) -> Wanted {
+        let who =
+            Principal { user: 1, email: "a@b.c".to_owned(), role: UserRole::Admin, key: None };
+        Wanted::new(&who, Coins::new(&[]), (topics, &[])).unwrap()
+    }
+
+    fn draft(topic: Topic, key: &str, text: &str) -> Draft {
+        let content = Content::Whole(format!("\"{text}\""));
+        Draft { topic, key: key.into(), symbol: None, content }
+    }
+
+    fn ring(messages: usize, bytes: usize) -> Ring {
+        Ring::new("boot".to_owned(), Bounds { messages, bytes })
+    }
+
+    fn numbers(behind: Behind) -> Vec<u64> {
+        match behind {
+            Behind::Next(next) => next.iter().map(|message| message.number).collect(),
+            Behind::Lost => panic!("nothing is lost"),
+        }
+    }
+
+    #[test]
+    fn a_cursor_passes_what_is_not_wanted_and_takes_what_is() {
+        let mut ring = ring(100, 1 << 20);
+        for number in 1..=10 {
+            let topic = if number % 2 == 0 { Topic::Risk } else { Topic::Rates };
+            ring.push(draft(topic, "k", "t"));
+        }
+        let (risk, mut cursor) = (wanted(&["risk"]), 0);
+        assert_eq!(numbers(ring.behind(&mut cursor, &risk, 3)), [2, 4, 6]);
+        assert_eq!(numbers(ring.behind(&mut cursor, &risk, 3)), [8, 10]);
+        assert_eq!(numbers(ring.behind(&mut cursor, &risk, 3)), [0_u64; 0]);
+        assert_eq!(cursor, 10);
+    }
+
+    #[test]
+    fn a_ring_is_bounded_by_count_and_by_bytes() {
+        let mut by_count = ring(4, 1 << 20);
+        let mut by_bytes = ring(1_000, 8_000);
+        for _ in 0..50 {
+            by_count.push(draft(Topic::Risk, "k", "t"));
+            by_bytes.push(draft(Topic::Risk, "k", &"t".repeat(1_000)));
+        }
+        assert_eq!(by_count.kept.len(), 4);
+        assert!(by_bytes.kept.len() < 4 && by_bytes.bytes <= 8_000, "{}", by_bytes.bytes);
+        let all = wanted(&[]);
+        assert!(matches!(by_count.behind(&mut 45, &all, 9), Behind::Lost));
+        assert_eq!(numbers(by_count.behind(&mut 46, &all, 9)), [47, 48, 49, 50]);
+    }
+
+    #[test]
+    fn the_present_state_is_the_newest_of_each() {
+        let mut ring = ring(3, 1 << 20);
+        for (key, text) in [("a", "1"), ("b", "2"), ("a", "3"), ("c", "4"), ("c", "5"), ("c", "6")]
+        {
+            ring.push(draft(Topic::Signals, key, text));
+        }
+        ring.push(draft(Topic::Heartbeat, "heartbeat", "t"));
+        let start = ring.start(None, &wanted(&["signals"]));
+        let told: Vec<_> = start.first.iter().map(|message| message.number).collect();
+        assert_eq!(told, [2, 3, 6], "also what has left the ring, without signs of life");
+        assert_eq!(start.cursor, 7);
+    }
+
+    #[test]
+    fn only_ids_of_this_process_inside_the_ring_are_known() {
+        let mut ring = ring(3, 1 << 20);
+        for _ in 0..10 {
+            ring.push(draft(Topic::Risk, "k", "t"));
+        }
+        let all = wanted(&[]);
+        for known in [7, 8, 9, 10] {
+            let start = ring.start(Some(&format!("boot-{known}")), &all);
+            assert_eq!((start.cursor, start.first.len()), (known, 0));
+        }
+        for unknown in ["boot-6", "boot-11", "boot-08", "boot-+8", "other-8", "8", "boot-", ""] {
+            let start = ring.start(Some(unknown), &all);
+            assert_eq!((start.cursor, start.first.len()), (10, 1), "{unknown}");
+        }
+    }
+
+    #[test]
+    fn numbers_go_on_after_a_sleep_and_what_was_before_is_unknown() {
+        let mut ring = ring(10, 1 << 20);
+        ring.push(draft(Topic::Risk, "k", "t"));
+        ring.push(draft(Topic::Risk, "k", "t"));
+        ring.sleep();
+        ring.push(draft(Topic::Risk, "k", "t"));
+        let all = wanted(&[]);
+        assert_eq!(ring.newest(), 3);
+        assert_eq!(ring.start(Some("boot-1"), &all).first.len(), 1, "the present state");
+    }
+}

@@ -33,7 +33,10 @@ struct Choice {
     /// Topics with commas between them: `rates`, `signals`, `indicators`, `positions`, `risk`,
     /// `trades`. Without it all that the caller's role may read; `positions` and `risk` take the
     /// role `user`.
-    #[param(example = "rates,signals", pattern = "^(rates|signals|indicators|positions|risk|trades)(,(rates|signals|indicators|positions|risk|trades))*$")]
+    #[param(
+        example = "rates,signals",
+        pattern = "^(rates|signals|indicators|positions|risk|trades)(,(rates|signals|indicators|positions|risk|trades))*$"
+    )]
     topics: Option<String>,
     /// Coins or symbols with commas between them; without it all with order flow.
     #[param(example = "BTC")]

@@ -106,10 +106,7 @@ fn topic(name: &str) -> Result<Topic, ApiError> {
     })
 }
 
-fn configured(
-    coins: Coins<'_>,
-    names: &[&str],
-) -> Result<Option<BTreeSet<Arc<str>>>, ApiError> {
+fn configured(coins: Coins<'_>, names: &[&str]) -> Result<Option<BTreeSet<Arc<str>>>, ApiError> {
     if names.is_empty() {
         return Ok(None);
     }

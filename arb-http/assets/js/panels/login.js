@@ -40,6 +40,7 @@ export function mount() {
       registers = false;
       show();
       tell("user", user);
+      scrollTo({ top: 0, behavior: "instant" });
       at("main").focus({ preventScroll: true });
     } catch (error) {
       write(complaint, capitalised(error));

@@ -5,7 +5,7 @@ import { at, dress, figure, follow, h, nothing, something, write } from "../dom.
 import { bps, change, coin, length, money, number, price, r, short, side, tone, words } from "../format.js";
 import { hear, known, now } from "../state.js";
 
-const STATES = { active: "stop at start", tp1_hit: "TP 1 taken, stop at break-even" };
+const STATES = { active: "before TP 1", tp1_hit: "TP 1 taken" };
 
 // From the stop on the left to the last target on the right, for longs and shorts alike.
 function ladder() {

@@ -5,6 +5,9 @@ import { bps, countdown, drift, price, tone } from "../format.js";
 import { hear, known, now, tell } from "../state.js";
 
 const KEPT = 240;
+const LEAST = 6;
+const FIRST = 16;
+const NOTHING = [];
 const seen = new Map();
 const rows = new Map();
 let all = false;
@@ -61,7 +64,10 @@ function flash(element, by) {
 }
 
 // Settled and running rates of a day where the user may read them, else what came since the start.
-const history = (key) => known.history[key] ?? seen.get(key) ?? [];
+function history(key) {
+  const points = known.history[key] ?? seen.get(key) ?? NOTHING;
+  return points.length < LEAST ? NOTHING : points;
+}
 
 function remember() {
   for (const [key, value] of Object.entries(known.rates)) {
@@ -76,15 +82,16 @@ export function mount() {
   const body = at("rates-rows");
   const filter = at("rates-filter");
   const more = at("rates-more");
+  const span = at("rates-span");
   const draw = () => {
     const entries = Object.entries(known.rates);
     const chosen = entries.filter(([key, value]) => key !== value.symbol);
     const rest = entries.filter(([key, value]) => key === value.symbol).sort((a, b) => Math.abs(b[1].annualized ?? 0) - Math.abs(a[1].annualized ?? 0));
     const wanted = filter.value.trim().toUpperCase();
-    const shown = wanted ? [...chosen, ...rest].filter(([key, value]) => key.includes(wanted) || value.symbol.includes(wanted)) : all || chosen.length === 0 ? [...chosen, ...rest] : chosen;
+    const shown = wanted ? [...chosen, ...rest].filter(([key, value]) => key.includes(wanted) || value.symbol.includes(wanted)) : [...chosen, ...(all ? rest : rest.slice(0, chosen.length === 0 || !known.user ? FIRST : 0))];
     filter.hidden = entries.length < 12;
-    more.hidden = rest.length === 0 || chosen.length === 0 || wanted !== "";
-    write(more, all ? "Only those with order flow" : `All ${entries.length} perpetuals`);
+    more.hidden = wanted !== "" || (!all && shown.length === entries.length) || rest.length === 0;
+    write(more, all ? "Fewer" : `All ${entries.length} perpetuals`);
     mark(more, "aria-expanded", all);
     follow(body, shown, ([key]) => key, ([key]) => {
       const made = row(key);
@@ -99,7 +106,10 @@ export function mount() {
   });
   hear("history", draw);
   hear("symbol", draw);
-  hear("user", draw);
+  hear("user", (user) => {
+    write(span, user ? "24 h" : "since opened");
+    draw();
+  });
   hear("second", () => rows.forEach((each, key) => each.element.isConnected && known.rates[key] && each.tick(known.rates[key])));
   filter.addEventListener("input", draw);
   more.addEventListener("click", () => {

@@ -18,7 +18,7 @@ function row(trade) {
     element: h("tr", null, when, h("th", { scope: "row" }, coin(trade.symbol)), h("td", null, h("span", { class: `chip ${look}` }, text)),
       cell(price(trade.entry_price)), cell(price(trade.exit_price)), h("td", null, words(trade.status)),
       cell(r(trade.pnl_r), tone(trade.pnl_r)), cell(change(trade.pnl), tone(trade.pnl)), cell(money(trade.fee)), cell(change(funding), tone(funding)),
-      cell(length(trade.exit_time_ms - trade.entry_time_ms)), h("td", { class: "muted" }, trade.strategy)),
+      cell(length(trade.exit_time_ms - trade.entry_time_ms), "extra"), h("td", { class: "muted extra" }, trade.strategy)),
     update: () => write(when, moment(trade.exit_time_ms, now())),
   };
 }
