@@ -9,7 +9,7 @@ const base = rest.replace(/\/$/, "");
 
 const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 const desktop = { viewport: { width: 1440, height: 900 } };
-const phone = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
+const phone = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2, reducedMotion: "reduce" };
 const WAIT = 60_000;
 
 // A page that fails the check with the first thing it complains about or asks elsewhere. What a
@@ -173,6 +173,9 @@ const checks = {
     await page.locator("#spans").getByRole("button", { name: "1 h" }).press("Enter");
     const length = () => page.evaluate(() => { const [from, to] = document.getElementById("chart").layout?.xaxis.range.map((each) => Number(new Date(each))) ?? [0, 0]; return (to - from) / 3600e3; });
     await until(page, "the period stays", length, (hours) => hours > 0.9 && hours < 1.1);
+    const late = await page.evaluate(() => Date.parse(`${document.getElementById("chart").layout.xaxis.range[1]}Z`) - performance.timeOrigin - performance.now());
+    const clock = await page.evaluate(() => { const [h, m, s] = document.getElementById("clock").textContent.match(/\d+/g).map(Number); const now = new Date(); return Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate(), h, m, s) - Date.now(); });
+    assert.ok(Math.abs(((late - clock) % 86400e3)) < 180e3, `the chart ends ${late - clock} ms after the present of its host, in UTC`);
     const panes = await page.evaluate(() => new Set(document.getElementById("chart").data.map((trace) => trace.yaxis ?? "y")).size);
     assert.equal(panes, 4, "price, two panes of CVD, score");
     assert.match(await page.locator("#chart-summary").textContent(), /last price [\d,.]+/);

@@ -13,7 +13,7 @@ let retry = () => {};
 export function toast(text, tone = "") {
   const line = h("p", { class: `toast ${tone}` }, text);
   at("toasts").append(line);
-  while (at("toasts").children.length > 4) at("toasts").firstChild.remove();
+  while (at("toasts").children.length > 3) at("toasts").firstChild.remove();
   setTimeout(() => line.remove(), 9_000);
 }
 

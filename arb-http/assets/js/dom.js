@@ -132,7 +132,7 @@ export function spark(values, width = 72, height = 28) {
   const y = (value) => 1.5 + (1 - (value - low) / span) * (height - 3);
   const line = values.map((value, index) => `${index ? "L" : "M"}${x(index).toFixed(1)} ${y(value).toFixed(1)}`).join("");
   const base = (near ? y(0) : values.at(-1) < 0 ? 0 : height).toFixed(1);
-  return s("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true", class: values.at(-1) < 0 ? "below" : "" },
+  return s("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true", class: values.at(-1) < 0 ? "negative" : "" },
     s("path", { class: "area", d: `${line}L${width} ${base}L0 ${base}Z` }),
     near ? s("path", { class: "zero", d: `M0 ${base}H${width}` }) : "",
     s("path", { class: "line", d: line }));

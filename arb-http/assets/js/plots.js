@@ -43,6 +43,12 @@ export const base = (tint) => ({
 /** An axis with its grid. */
 export const axis = (tint, more) => ({ gridcolor: tint.faint, linecolor: tint.line, zerolinecolor: tint.line, zerolinewidth: 1, tickcolor: tint.line, automargin: false, fixedrange: true, ...more });
 
+/** A time as the library shows it unchanged: it takes numbers for local time, and text for what it says. */
+export const utc = (ms) => new Date(ms).toISOString().slice(0, 23);
+
+/** The time that the library tells of a point, ms. */
+export const fromUtc = (text) => Date.parse(`${String(text).replace(" ", "T")}Z`);
+
 /** What can be done with a chart: nothing by buttons, and on touch nothing that would keep the page from scrolling. */
 export const config = { displayModeBar: false, responsive: false, doubleClick: "reset", showTips: false, scrollZoom: false };
 

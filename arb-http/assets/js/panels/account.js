@@ -3,7 +3,7 @@
 import { get } from "../api.js";
 import { at, dress, figure, write } from "../dom.js";
 import { change, drift, length, money, number, percent, r, tone } from "../format.js";
-import { axis, base, colours, config, painter } from "../plots.js";
+import { axis, base, colours, config, painter, utc } from "../plots.js";
 import { book, hear, known, now } from "../state.js";
 
 let curve = [];
@@ -14,12 +14,13 @@ async function draw(library, element) {
   const start = known.risk?.account?.initial_balance ?? curve[0]?.equity ?? 0;
   const points = [...curve, ...(known.risk?.account ? [{ time_ms: now(), equity: known.risk.account.equity }] : [])];
   const gains = (points.at(-1)?.equity ?? start) >= start;
+  const x = points.map((point) => utc(point.time_ms));
   const values = points.map((point) => point.equity);
   const [low, high] = [Math.min(start, ...values), Math.max(start, ...values)];
   const room = (high - low || Math.abs(start) * 0.01 || 1) * 0.08;
   await library.react(element, [
-    { type: "scatter", mode: "lines", x: points.map((point) => point.time_ms), y: points.map(() => start), line: { color: tint.line, width: 1, dash: "dot" }, hoverinfo: "skip" },
-    { type: "scatter", mode: "lines", x: points.map((point) => point.time_ms), y: values, line: { color: gains ? tint.gain : tint.loss, width: 1.6 }, fill: "tonexty", fillcolor: gains ? tint["gain-soft"] : tint["loss-soft"], hovertemplate: "%{y:,.2f}<extra></extra>" },
+    { type: "scatter", mode: "lines", x, y: points.map(() => start), line: { color: tint.line, width: 1, dash: "dot" }, hoverinfo: "skip" },
+    { type: "scatter", mode: "lines", x, y: values, line: { color: gains ? tint.gain : tint.loss, width: 1.6 }, fill: "tonexty", fillcolor: gains ? tint["gain-soft"] : tint["loss-soft"], hovertemplate: "%{y:,.2f}<extra></extra>" },
   ], {
     ...base(tint),
     margin: { l: 10, r: 52, t: 6, b: 20 },

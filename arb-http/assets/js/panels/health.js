@@ -5,7 +5,7 @@ import { at, dress, follow, h, write } from "../dom.js";
 import { capital, length, number } from "../format.js";
 import { hear, known, now, setClock } from "../state.js";
 
-const LOOKS = { ok: "ok", degraded: "warn", off: "" };
+const LOOKS = { ok: "ok", degraded: "warn", off: "muted" };
 
 function component([name]) {
   const dot = h("span", { class: "dot", "aria-hidden": "true" });

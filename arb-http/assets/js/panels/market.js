@@ -4,7 +4,7 @@ import { get } from "../api.js";
 import { toast } from "../alerts.js";
 import { at, figure, follow, h, mark, write } from "../dom.js";
 import { change, clock, coin, number, price, short, tone } from "../format.js";
-import { axis, base, colours, config, painter, zooms } from "../plots.js";
+import { axis, base, colours, config, fromUtc, painter, utc, zooms } from "../plots.js";
 import { coins, hear, known, now, tell } from "../state.js";
 import { Candles, holes, thin } from "./candles.js";
 
@@ -18,11 +18,11 @@ const since = () => now() - SPANS[state.span][0] * HOUR;
 function traces(tint) {
   const bars = state.candles.since(since(), SPANS[state.span][1]);
   const rows = thin(state.rows.filter((row) => row.time_ms >= since()), POINTS);
-  const x = rows.map((row) => row.time_ms);
+  const x = rows.map((row) => utc(row.time_ms));
   const line = (key, color, more) => ({ type: "scatter", mode: "lines", x, y: rows.map((row) => row[key]), line: { color, width: 1.4 }, hoverinfo: "none", ...more });
   const body = (color) => ({ line: { color, width: 1 }, fillcolor: color });
   return [
-    { type: "candlestick", x: bars.map((bar) => bar.time_ms), open: bars.map((bar) => bar.open), high: bars.map((bar) => bar.high), low: bars.map((bar) => bar.low), close: bars.map((bar) => bar.close), increasing: body(tint.gain), decreasing: body(tint.loss), hoverinfo: "none", whiskerwidth: 0 },
+    { type: "candlestick", x: bars.map((bar) => utc(bar.time_ms)), open: bars.map((bar) => bar.open), high: bars.map((bar) => bar.high), low: bars.map((bar) => bar.low), close: bars.map((bar) => bar.close), increasing: body(tint.gain), decreasing: body(tint.loss), hoverinfo: "none", whiskerwidth: 0 },
     line("vwap_30m", tint.warn),
     line("cvd_fast", tint.score, { yaxis: "y2", fill: "tozeroy", fillcolor: tint["score-soft"] }),
     line("cvd_mid", tint.gain, { yaxis: "y3" }),
@@ -40,7 +40,7 @@ function markers(tint, bars) {
     const list = mine.filter((each) => each.direction === direction && each.fired === fired);
     const up = direction === "LONG";
     const color = up ? tint.gain : tint.loss;
-    return { type: "scatter", mode: "markers", x: list.map((each) => each.time_ms), y: list.map((each) => each.price + (up ? -1 : 1) * range * 0.03), hoverinfo: "none", marker: { symbol: `triangle-${up ? "up" : "down"}${fired ? "" : "-open"}`, size: fired ? 11 : 8, color, line: { color, width: 1.3 } } };
+    return { type: "scatter", mode: "markers", x: list.map((each) => utc(each.time_ms)), y: list.map((each) => each.price + (up ? -1 : 1) * range * 0.03), hoverinfo: "none", marker: { symbol: `triangle-${up ? "up" : "down"}${fired ? "" : "-open"}`, size: fired ? 11 : 8, color, line: { color, width: 1.3 } } };
   };
   return ["LONG", "SHORT"].flatMap((direction) => [group(direction, true), group(direction, false)]);
 }
@@ -50,7 +50,7 @@ function shapes(tint) {
   const mine = (known.positions?.data ?? []).filter((each) => coin(each.symbol) === known.symbol);
   const level = (y, color, dash) => ({ type: "line", xref: "paper", x0: 0, x1: 1, y0: y, y1: y, line: { color, width: 1, dash } });
   const levels = mine.flatMap((each) => [level(each.entry_price, tint.text, "solid"), level(each.sl_price, tint.loss, "dash"), level(each.tp1_price, tint.gain, "dot"), level(each.tp2_price, tint.gain, "dash")]);
-  const missing = holes(state.rows).map(([from, to]) => ({ type: "rect", yref: "paper", x0: from, x1: to, y0: 0, y1: 1, layer: "below", line: { width: 0 }, fillcolor: tint["warn-soft"] }));
+  const missing = holes(state.rows).map(([from, to]) => ({ type: "rect", yref: "paper", x0: utc(from), x1: utc(to), y0: 0, y1: 1, layer: "below", line: { width: 0 }, fillcolor: tint["warn-soft"] }));
   return [...missing, ...levels];
 }
 
@@ -72,7 +72,7 @@ function layout(tint, last) {
     dragmode: zooms() ? "zoom" : false,
     hovermode: "x",
     uirevision: `${known.symbol}${state.span}`,
-    xaxis: axis(tint, { type: "date", range: [since(), end + SPANS[state.span][0] * HOUR * 0.015], rangeslider: { visible: false }, anchor: "y4", fixedrange: !zooms(), showspikes: true, spikemode: "across", spikethickness: 1, spikedash: "dot", spikecolor: tint.muted, spikesnap: "cursor", nticks: 8 }),
+    xaxis: axis(tint, { type: "date", range: [utc(since()), utc(end + SPANS[state.span][0] * HOUR * 0.015)], rangeslider: { visible: false }, anchor: "y4", fixedrange: !zooms(), showspikes: true, spikemode: "across", spikethickness: 1, spikedash: "dot", spikecolor: tint.muted, spikesnap: "cursor", nticks: 8 }),
     yaxis: pane([0.47, 1], { nticks: 7, tickformat: last && last.close < 1 ? ".5f" : ",~f" }),
     yaxis2: pane([0.3, 0.45], { tickformat: "~s" }),
     yaxis3: pane([0.14, 0.28], { tickformat: "~s" }),
@@ -88,7 +88,7 @@ async function draw(library, element) {
   if (element.heard) return;
   element.heard = true;
   element.on("plotly_hover", ({ points }) => {
-    state.hovered = Number(new Date(`${points[0].x}`.includes(" ") ? `${points[0].x.replace(" ", "T")}Z` : points[0].x));
+    state.hovered = fromUtc(points[0].x);
     tell("readout");
   });
   element.on("plotly_unhover", () => {
