@@ -18,7 +18,8 @@ const plain = (value, digits, sign = "auto") => (known(value) ? minus(shape(digi
 export function price(value) {
   if (!known(value)) return NONE;
   const size = Math.abs(value);
-  const digits = size >= 10_000 ? 1 : size >= 100 ? 2 : size >= 1 ? 4 : size >= 0.01 ? 5 : 8;
+  if (size < 0.01) return minus(Number(value.toPrecision(5)).toFixed(10).replace(/0+$/, "").replace(/\.$/, ""));
+  const digits = size >= 10_000 ? 1 : size >= 100 ? 2 : size >= 1 ? 4 : 5;
   return plain(value, digits);
 }
 
@@ -98,7 +99,7 @@ export const side = (direction) => (direction === "LONG" ? { text: "Long", tone:
 
 /** Why a decision fired or not, in a sentence. */
 export function reason(signal) {
-  const text = String(signal.reason ?? "");
+  const text = String(signal.reason ?? "").replace(/\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d)(\.\d+)?Z/g, "$1 UTC");
   if (signal.fired) return "Entry approved";
   if (text === "no_direction") return "The order flow points nowhere";
   if (text === "signal_flip") return "Closes the opposite position";

@@ -49,6 +49,11 @@ export function mount() {
       send.disabled = false;
     }
   });
+  at("to-login").addEventListener("click", (event) => {
+    event.preventDefault();
+    form.scrollIntoView({ block: "center" });
+    form.elements.email.focus({ preventScroll: true });
+  });
   at("logout").addEventListener("click", async () => {
     tell("user", null);
     await leave();

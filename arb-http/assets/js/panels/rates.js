@@ -107,7 +107,7 @@ export function mount() {
   hear("history", draw);
   hear("symbol", draw);
   hear("user", (user) => {
-    write(span, user ? "24 h" : "since opened");
+    write(span, user ? "24 h" : "trend");
     draw();
   });
   hear("second", () => rows.forEach((each, key) => each.element.isConnected && known.rates[key] && each.tick(known.rates[key])));

@@ -6,7 +6,7 @@ import { capital, coin, number, percent, short, words } from "../format.js";
 import { hear, known } from "../state.js";
 
 const STATES = { active: ["Active", "ok"], reduce_only: ["Reduce only", "warn"], halted: ["Halted", "bad"] };
-const NAMES = { volume24h: "24 h volume", volume_24h: "24 h volume", open_risk: "open risk, all stops hit", net_directional: "net exposure", gross_notional: "gross exposure", instrument_notional: "exposure in one", peg: "USDT off its peg", unfilled_gap: "order flow gap", log: "event log", unprotected: "time without stop", costs: "costs of the day", carry_daily_loss: "carry loss of the day", available_balance: "free margin", clock: "clock" };
+const NAMES = { volume24h: "24 h volume", volume_24h: "24 h volume", open_risk: "open risk, all stops hit", net_directional: "net exposure", gross_notional: "gross exposure", instrument_notional: "exposure in one", peg: "USDT off its peg", unfilled_gap: "order flow gap", log: "event log", unprotected: "time without stop", costs: "costs of the day", carry_daily_loss: "carry loss of the day", available_balance: "free margin", listing: "age of the listing" };
 const SHARES = new Set(["drawdown", "margin_ratio", "available_balance", "peg", "liquidation_distance", "price_collar"]);
 const UNITS = { spread: " bps", stale_mark: " s", unprotected: " s", settlement: " s", clock: " ms", stale_connection: " ms", listing: " d", delivery: " h", order_rate: " per min", cancel_rate: " per min" };
 const LEAST = new Set(["available_balance", "liquidation_distance", "listing", "delivery", "volume24h", "volume_24h"]);
