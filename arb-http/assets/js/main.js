@@ -23,6 +23,7 @@ import { book, coins, hear, known, may, now, setClock, tell } from "./state.js";
 
 const POLL = 2_000;
 const PATIENCE = 1_500;
+const DRIFT = 3_000;
 const MARKET = ["rates", "signals", "indicators", "trades"];
 const ALL = [...MARKET, "positions", "risk"];
 let live = null;
@@ -53,6 +54,11 @@ function remember() {
   });
   hear("config", (config) => (known.config = config));
   hear("heartbeat", ({ ts }) => setClock(ts * 1000 + 500));
+  // A simulated venue's time may run faster than ours.
+  hear("rates", (rates) => {
+    const newest = Math.max(...Object.values(rates).map((rate) => rate.ts)) * 1000;
+    if (newest > now() + DRIFT) setClock(newest + 500);
+  });
 }
 
 const quiet = (work) => work.catch((error) => {

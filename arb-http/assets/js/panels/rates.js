@@ -1,7 +1,7 @@
 // Funding rates of the configured perpetuals, all others on demand; the only panel for visitors.
 
 import { at, dress, follow, h, mark, spark, write } from "../dom.js";
-import { bps, countdown, drift, price, tone } from "../format.js";
+import { bps, coin, countdown, drift, price, tone } from "../format.js";
 import { hear, known, now, tell } from "../state.js";
 
 const KEPT = 240;
@@ -13,7 +13,7 @@ const rows = new Map();
 let all = false;
 
 function row(key) {
-  const pick = h("button", { type: "button", class: "coin" }, key);
+  const pick = h("button", { type: "button", class: "coin", title: key }, coin(key));
   const name = h("span", { class: "sub" });
   const markPrice = h("span");
   const basis = h("span", { class: "sub" });
@@ -32,9 +32,9 @@ function row(key) {
   return {
     element,
     update([, value]) {
-      const coin = key !== value.symbol;
+      const hasFlow = key !== value.symbol;
       mark(element, "aria-current", known.user && key === known.symbol ? "true" : null);
-      pick.disabled = !(known.user && coin);
+      pick.disabled = !(known.user && hasFlow);
       if (write(markPrice, price(value.mark_price)) && before) flash(markPrice, value.mark_price - before);
       before = value.mark_price;
       write(basis, value.basis_bps === null ? "no index" : `${bps(value.basis_bps)} bps`);
@@ -107,7 +107,7 @@ export function mount() {
   hear("history", draw);
   hear("symbol", draw);
   hear("user", (user) => {
-    write(span, user ? "24 h" : "trend");
+    write(span, user ? "24 h" : "Trend");
     draw();
   });
   hear("second", () => rows.forEach((each, key) => each.element.isConnected && known.rates[key] && each.tick(known.rates[key])));

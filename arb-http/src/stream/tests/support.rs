@@ -191,7 +191,8 @@ impl World {
         };
         let catalog = store.register(&[spec("BTCUSDT"), spec("ETHUSDT")]).await.unwrap();
         let clock = Arc::new(TestClock(AtomicI64::new(START.as_nanos())));
-        let keys = SigningKeys::parse("test", "a secret of these tests that is long enough").unwrap();
+        let keys =
+            SigningKeys::parse("test", "a secret of these tests that is long enough").unwrap();
         let cheap = HashCost { memory_kib: 8, passes: 1, lanes: 1 };
         let accounts = AccountOptions::new(
             Arc::clone(&store) as Arc<dyn port::Store>,

@@ -139,6 +139,18 @@ async fn nobody_hears_anything_without_a_token() {
 }
 
 #[tokio::test]
+async fn messages_are_not_held_back_by_compression() {
+    let (host, token) = served().await;
+    let bearer = format!("Bearer {token}");
+    let headers = [("authorization", bearer.as_str()), ("accept-encoding", "gzip")];
+    let response = host.get("", &headers).await;
+    assert_eq!(response.status(), 200);
+    assert!(!response.headers().contains_key("content-encoding"));
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    assert_eq!(response.headers()["cache-control"], "no-store");
+}
+
+#[tokio::test]
 async fn there_are_as_many_streams_as_allowed() {
     let options = HttpOptions { max_streams: 2, ..HttpOptions::default() };
     let world = World::new(options).await;
@@ -179,7 +191,8 @@ async fn a_client_that_does_not_read_is_dropped_with_a_reason_while_others_go_on
     socket.set_recv_buffer_size(8 * 1024).unwrap();
     let mut slow = socket.connect(host.address).await.unwrap();
     let request = format!(
-        "GET /api/stream?topics=risk HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n"
+        "GET /api/stream?topics=risk HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+         authorization: Bearer {token}\r\n\r\n"
     );
     slow.write_all(request.as_bytes()).await.unwrap();
     let mut head = [0; 15];

@@ -5,10 +5,10 @@ use std::time::Duration;
 use arb_core::port::UserRole;
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async, connect_async};
 
 use super::support::{BTC, Served, World};
 use crate::HttpOptions;
@@ -154,6 +154,41 @@ async fn an_endless_first_message_is_not_read() {
     };
     assert!(!end.is_empty());
     assert!(host.world.app.hub.is_asleep());
+}
+
+#[tokio::test]
+async fn a_socket_that_is_not_read_is_closed_with_a_reason() {
+    let (host, token) = served().await;
+    let tcp = TcpSocket::new_v4().unwrap();
+    tcp.set_recv_buffer_size(8 * 1024).unwrap();
+    let stream = tcp.connect(host.address).await.unwrap();
+    let url = format!("ws://{}/api/ws", host.address);
+    let (mut slow, _) = client_async(url, stream).await.unwrap();
+    let hello = json!({ "token": token, "topics": ["risk"] });
+    slow.send(Message::text(hello.to_string())).await.unwrap();
+    slow.next().await.unwrap().unwrap();
+    let mut fast = host.listen("?topics=risk", &token, None).await;
+    let large = "x".repeat(512 * 1024);
+    for number in 0..80 {
+        host.world.tell(Topic::Risk, &format!("{number} {large}"));
+        let wanted = format!("{number} ");
+        fast.until(|heard| {
+            heard.data["told"].as_str().is_some_and(|told| told.starts_with(&wanted))
+        })
+        .await;
+    }
+    let end = async {
+        loop {
+            match slow.next().await {
+                Some(Ok(Message::Close(close))) => break close.unwrap(),
+                Some(Ok(_)) => {}
+                other => panic!("it ends without a word: {other:?}"),
+            }
+        }
+    };
+    let close = tokio::time::timeout(Duration::from_secs(20), end).await.unwrap();
+    assert_eq!(u16::from(close.code), 4008);
+    assert!(close.reason.starts_with("too slow"), "{}", close.reason);
 }
 
 #[tokio::test]
