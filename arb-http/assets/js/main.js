@@ -75,7 +75,7 @@ const readLatest = async () => {
   tell("latest", await get("api/signals/latest-v52"));
   names();
 };
-const readOpportunities = async () => tell("opportunities", await get("api/funding/opportunities"));
+const readOpportunities = async () => tell("opportunities", (await get("api/funding/opportunities")).data);
 const readConfig = async () => {
   tell("config", await get(`${book()}/config`));
   names();
@@ -85,7 +85,7 @@ const readPositions = async () => {
   if (!streaming || !known.positions) tell("positions", { mode: known.risk?.mode, account: known.risk?.account, data: told.data });
 };
 const readHistory = async () => {
-  const all = await Promise.all(coins().map(async (coin) => [coin, (await get("api/kline", { symbol: coin, interval: "15m", limit: 96 })).data.map((bar) => bar.close)]));
+  const all = await Promise.all(coins().map(async (coin) => [coin, (await get("api/kline", { symbol: coin, interval: "15m", limit: 96 })).data.map((bar) => bar.close).filter(Number.isFinite)]));
   known.history = Object.fromEntries(all.filter(([, points]) => points.length > 1));
   tell("history");
 };

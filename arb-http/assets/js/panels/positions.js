@@ -81,17 +81,20 @@ function pair() {
   const list = h("dl");
   const cells = Object.fromEntries(["Short leg", "Spot leg", "Funding", "Fees"].map((each) => [each, figure(list, each)]));
   return {
-    element: h("li", { class: "position" }, h("header", null, name, status, result), h("p", { class: "meta" }, meta, held), list),
+    element: h("li", { class: "position pair" }, h("header", null, name, status, result), h("p", { class: "meta" }, meta, held), list),
     update(value) {
-      write(name, coin(value.perp?.symbol ?? value.symbol));
+      const leg = (market) => value.legs.find((each) => each.market === market);
+      const told = (each) => (each ? `${short(each.qty)} at ${price(each.entry_price)}` : "–");
+      write(name, coin(value.symbol));
       write(status, value.status);
       write(result, change(value.pnl));
       dress(result, `result ${tone(value.pnl)}`);
       write(meta, `${money(value.notional)} · entry basis ${bps(value.entry_basis_bps)} bps`);
       write(held, length(now() - value.opened_at_ms));
-      cells["Short leg"](short(value.perp?.qty));
-      cells["Spot leg"](short(value.spot?.qty));
-      cells.Funding(change(value.funding === null ? null : -value.funding), tone(-value.funding));
+      cells["Short leg"](told(leg("um")));
+      cells["Spot leg"](told(leg("spot")));
+      // Positive was paid.
+      cells.Funding(change(-value.funding), tone(-value.funding));
       cells.Fees(money(value.fees));
     },
   };

@@ -224,6 +224,50 @@ async fn a_client_that_does_not_read_is_dropped_with_a_reason_while_others_go_on
     assert_eq!(fast.until(|heard| heard.data["told"] == "after").await.topic, "risk");
 }
 
+/// Memory of this process, bytes.
+#[cfg(target_os = "linux")]
+fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_thousand_streams_cost_little_memory_each() {
+    let options = HttpOptions { max_streams: 1_100, ..HttpOptions::default() };
+    let world = World::new(options).await;
+    let token = world.token(UserRole::User).await;
+    let host = world.served().await;
+    let mut watcher = host.listen("?topics=risk", &token, None).await;
+    watcher.topic("risk").await;
+    let request = format!(
+        "GET /api/stream?topics=risk HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n"
+    );
+    let mut clients = Vec::new();
+    let mut before = 0;
+    for count in 0..1_000 {
+        if count == 50 {
+            // What the first ones cost is mostly paid once.
+            before = resident();
+        }
+        let mut client = tokio::net::TcpStream::connect(host.address).await.unwrap();
+        client.write_all(request.as_bytes()).await.unwrap();
+        let mut head = [0; 15];
+        client.read_exact(&mut head).await.unwrap();
+        clients.push(client);
+    }
+    // Everybody has work: 200 messages of 2 KiB that nobody takes out of the sockets.
+    let large = "x".repeat(2 * 1024);
+    for number in 0..200 {
+        host.world.tell(Topic::Risk, &format!("{number} {large}"));
+    }
+    watcher.until(|heard| heard.data["told"].as_str().is_some_and(|t| t.starts_with("199 "))).await;
+    let each = resident().saturating_sub(before) / 950;
+    println!("{each} bytes for each of 1,000 clients");
+    assert!(each < 64 * 1024, "{each} bytes for each client");
+}
+
 #[test]
 fn a_block_without_data_is_no_message() {
     assert_eq!(parsed(": connected"), None);
