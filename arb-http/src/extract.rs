@@ -14,7 +14,7 @@ use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-pub(crate) use self::types::{Int, Place, Symbols, Text};
+pub(crate) use self::types::{EventPlace, Int, Place, Symbols, Text};
 use crate::app::App;
 use crate::error::{ApiError, Flaw};
 

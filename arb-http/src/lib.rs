@@ -17,6 +17,7 @@ mod error;
 mod extract;
 mod factors;
 mod host;
+mod idempotency;
 mod limits;
 mod metrics;
 mod openapi;

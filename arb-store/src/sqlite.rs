@@ -18,6 +18,7 @@ mod cells;
 mod check;
 mod chunk;
 mod error;
+mod events;
 mod insert;
 mod instruments;
 mod lease;

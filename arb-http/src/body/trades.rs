@@ -1,9 +1,7 @@
 //! Our own directional trades, open and closed.
 
-use std::collections::BTreeMap;
-
 use arb_core::port::{Mode, TradeRow, View};
-use arb_core::{Decimal, Direction, Money, Price, Tier, TradeNote, TradeStatus};
+use arb_core::{Direction, Money, Price, Tier, TradeNote, TradeStatus};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -98,6 +96,7 @@ pub(crate) fn positions(view: &View, factors: &FactorBook) -> Vec<Position> {
 
 /// The message of the topic `positions`.
 #[must_use]
+#[allow(dead_code, reason = "streams send it")]
 pub(crate) fn positions_message(view: &View, factors: &FactorBook) -> PositionsMessage {
     PositionsMessage {
         mode: view.mode,
@@ -177,9 +176,4 @@ pub(crate) fn trade_item(row: &TradeRow, symbol: &str, factors: &FactorBook) -> 
         fee: row.fee.into(),
         funding: row.funding.into(),
     }
-}
-
-/// A sum as a number, rounded like money.
-pub(crate) fn money(sum: Decimal) -> Num {
-    Money::round(sum).into()
 }
