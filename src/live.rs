@@ -237,6 +237,7 @@ impl LiveOptions {
             funding_history: FUNDING_HISTORY,
             counters: Arc::new(FeedCounters::default()),
             dialer: Arc::new(Dialer::new(Arc::clone(&clock) as _)),
+            books: None,
         };
         options.gauges.push(venue.shown(&feed, &clock).gauges());
         options.feeds = vec![
