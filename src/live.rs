@@ -51,7 +51,7 @@ use self::discovery::{Found, discover};
 pub use self::fetch::{FetchProgress, Fetcher, Metrics, Period, stored_metrics};
 use self::history::History;
 pub use self::history::HistoryProgress;
-pub use self::probe::{ClockReading, probe};
+pub use self::probe::{ClockReading, Tried, probe, try_parts};
 use self::upkeep::Keeper;
 use crate::node::{Feed, Node, NodeError, NodeOptions, Resume, Stopped};
 use crate::record::log::{LogOptions, is_log};

@@ -20,6 +20,7 @@ mod feed;
 mod line;
 mod poll;
 mod rest;
+mod trial;
 
 pub use self::address::Addresses;
 pub use self::broker::Broker;
@@ -27,3 +28,4 @@ pub use self::feed::{Feed, FeedConfig, FeedCounters, Watched};
 pub use self::line::{Line, LineConfig, LineEvent};
 pub use self::poll::PollConfig;
 pub use self::rest::{FuturesRest, RatioKind, Rest, SpotRest, TradeRange};
+pub use self::trial::try_stream;

@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use arb_binance::Pool;
 use arb_binance::net::{FuturesRest, Watched};
-use arb_core::Timestamp;
 use arb_core::port::{Catalog, Clock};
 use arb_core::time::{HOUR, MINUTE, nanos};
+use arb_core::{Market, Timestamp};
 use arb_store::sqlite::SqliteStore;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
@@ -26,6 +26,8 @@ use super::descent::{Descent, PAGE, Pages, Stored, store};
 
 /// How far the first rounds reach back.
 const ROUNDS: [i64; 2] = [30 * MINUTE, 4 * HOUR];
+/// A wait that a person should know of.
+const LONG_MINUTES: u64 = 10;
 /// Request weight of one page.
 const PAGE_WEIGHT: u64 = 20;
 
@@ -71,13 +73,14 @@ impl<'a> History<'a> {
         if from >= until {
             return Ok(());
         }
-        let with_flow = watched.iter().filter(|each| each.order_flow);
+        let with_flow = watched.iter().filter(|each| each.order_flow && each.market == Market::Um);
         let mut all = Vec::new();
         let mut begun: FuturesUnordered<_> =
             with_flow.map(|each| self.begin(each, (from, until))).collect();
         while let Some(reading) = begun.next().await {
             all.extend(reading?);
         }
+        tell_all(&all, budget_of(self.venue));
         for reach in ROUNDS.into_iter().chain([nanos(length)]) {
             let reach = until.plus(-reach).max(from);
             self.round(&mut all, reach, progress).await?;
@@ -159,6 +162,19 @@ impl<'a> History<'a> {
                 _ => return Ok(()),
             }
         }
+    }
+}
+
+/// Says how long all symbols together take, loudly where that is long.
+fn tell_all(all: &[Reading<'_>], weight: u32) {
+    let (symbols, trades) = (all.len(), all.iter().map(|each| each.descent.left()).sum());
+    let minutes = wait(trades, weight).as_secs().div_ceil(60);
+    let what = "history: trades of all symbols to come; fewer hours of it begin earlier, and \
+                entries then wait for whole windows";
+    if minutes > LONG_MINUTES {
+        tracing::warn!(symbols, trades, minutes, "{what}");
+    } else {
+        tracing::info!(symbols, trades, minutes, "history: trades of all symbols to come");
     }
 }
 
