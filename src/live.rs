@@ -55,7 +55,7 @@ pub use self::fetch::{FetchProgress, Fetcher, Metrics, Period, stored_metrics};
 use self::history::History;
 pub use self::history::HistoryProgress;
 use self::metrics::Shown;
-pub use self::probe::{ClockReading, probe};
+pub use self::probe::{ClockReading, Tried, probe, try_parts};
 use self::upkeep::Keeper;
 use self::year::YearReader;
 use crate::node::{Node, NodeError, NodeOptions, Stopped};

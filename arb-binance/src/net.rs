@@ -25,6 +25,7 @@ mod feed;
 mod line;
 mod poll;
 mod rest;
+mod trial;
 
 pub use self::address::Addresses;
 pub use self::broker::Broker;
@@ -34,3 +35,4 @@ pub use self::feed::{Feed, FeedConfig, FeedCounters, FeedFigures, LineFigures, W
 pub use self::line::{Line, LineConfig, LineEvent};
 pub use self::poll::PollConfig;
 pub use self::rest::{FuturesRest, RatioKind, Rest, SpotRest, TradeRange};
+pub use self::trial::try_stream;

@@ -26,6 +26,8 @@ use super::descent::{Descent, PAGE, Pages, Stored, store};
 
 /// How far the first rounds reach back.
 const ROUNDS: [i64; 2] = [30 * MINUTE, 4 * HOUR];
+/// A wait that a person should know of.
+const LONG_MINUTES: u64 = 10;
 /// Request weight of one page.
 const PAGE_WEIGHT: u64 = 20;
 
@@ -94,6 +96,7 @@ impl<'a> History<'a> {
         while let Some(reading) = begun.next().await {
             all.extend(reading?);
         }
+        tell_all(&all, budget_of(self.venue));
         for reach in ROUNDS.into_iter().chain([nanos(length)]) {
             let reach = until.plus(-reach).max(from);
             self.round(&mut all, reach, progress).await?;
@@ -175,6 +178,19 @@ impl<'a> History<'a> {
                 _ => return Ok(()),
             }
         }
+    }
+}
+
+/// Says how long all symbols together take, loudly where that is long.
+fn tell_all(all: &[Reading<'_>], weight: u32) {
+    let (symbols, trades) = (all.len(), all.iter().map(|each| each.descent.left()).sum());
+    let minutes = wait(trades, weight).as_secs().div_ceil(60);
+    let what = "history: trades of all symbols to come; fewer hours of it begin earlier, and \
+                entries then wait for whole windows";
+    if minutes > LONG_MINUTES {
+        tracing::warn!(symbols, trades, minutes, "{what}");
+    } else {
+        tracing::info!(symbols, trades, minutes, "history: trades of all symbols to come");
     }
 }
 

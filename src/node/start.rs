@@ -100,7 +100,8 @@ pub(super) async fn start(mut options: NodeOptions) -> Result<Node, NodeError> {
     let mut tasks = JoinSet::new();
     if let Some(notifier) = options.notifier.take() {
         let folder = options.log.folder.clone();
-        let telling = Telling { notifier, notes, alive: lives, counters, folder, from };
+        let clock = Arc::clone(&options.clock);
+        let telling = Telling { notifier, notes, alive: lives, counters, clock, folder, from };
         tasks.spawn(tell(telling));
     }
     let following = following(&options, durable, &handle);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result, bail};
 use arb::Timestamp;
@@ -32,9 +32,15 @@ pub(crate) struct Args {
     /// Leave out the perpetuals that are watched for funding and mark only
     #[arg(long)]
     only_symbols: bool,
+    /// Archive files, or folders of them, brought in before the first start
+    #[arg(long, num_args = 1.., value_name = "FILE")]
+    archive: Vec<PathBuf>,
     #[command(flatten)]
     live: LiveArgs,
 }
+
+/// How much history the store gets while the node runs: what an engine that begins anew takes.
+const BACKLOG: Duration = Duration::from_hours(24);
 
 /// The clock of a venue as a line of JSON tells it.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -85,7 +91,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let (addresses, clock) = venue(&config).await?;
         let line = clock_line(&*clock, config.settings.data_venue, &config)?;
         let venue = VenueLine { addresses: &addresses.clone(), clock: line };
-        let options = options(&config, (addresses, clock), config.settings.data.clone())?;
+        let folder = config.settings.data.clone();
+        let mut options = options(&config, (addresses, clock), folder)?;
+        options.archives.clone_from(&args.archive);
+        options.backlog = BACKLOG;
         live(&args.live, &config, options, venue).await
     })
 }

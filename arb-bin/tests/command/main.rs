@@ -3,6 +3,7 @@
 
 mod accounts;
 mod config;
+mod fetch;
 mod kill;
 #[path = "../../../tests/live/ledger.rs"]
 mod ledger;

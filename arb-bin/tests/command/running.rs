@@ -27,22 +27,35 @@ impl Running {
     #[track_caller]
     pub(crate) fn start(folder: &Folder, args: &[&str]) -> Self {
         let mut running = Self::begin(folder, args, &[]);
-        let mut line = String::new();
-        running.out.read_line(&mut line).unwrap();
-        if line.is_empty() {
-            let err = running.rest();
-            panic!("{args:?} ended before it was ready: {err}");
-        }
-        running.ready = serde_json::from_str(&line).unwrap();
+        running.wait_until_ready();
         running
+    }
+
+    /// Waits for the line that says where it is.
+    #[track_caller]
+    pub(crate) fn wait_until_ready(&mut self) {
+        let mut line = String::new();
+        self.out.read_line(&mut line).unwrap();
+        if line.is_empty() {
+            let err = self.rest();
+            panic!("it ended before it was ready: {err}");
+        }
+        self.ready = serde_json::from_str(&line).unwrap();
     }
 
     /// Starts a command and does not wait.
     pub(crate) fn begin(folder: &Folder, args: &[&str], env: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_arb"))
-            .args(args)
-            .arg("--ready-json")
-            .envs(env.iter().copied())
+        let mut command = Command::new(env!("CARGO_BIN_EXE_arb"));
+        Self::spawn(folder, command.args(args).arg("--ready-json").envs(env.iter().copied()))
+    }
+
+    /// Starts a command that ends by itself and does not wait.
+    pub(crate) fn begin_plain(folder: &Folder, args: &[&str]) -> Self {
+        Self::spawn(folder, Command::new(env!("CARGO_BIN_EXE_arb")).args(args))
+    }
+
+    fn spawn(folder: &Folder, command: &mut Command) -> Self {
+        let mut child = command
             .current_dir(folder.path(""))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
