@@ -4,7 +4,7 @@
 //! same figures. A figure whose data is missing is absent, never zero.
 
 use arb_core::port::{Catalog, RateSnapshot, Store};
-use arb_core::stats::FundingStats;
+use arb_core::stats::{FundingStats, covers_year};
 use arb_core::time::{DAY, HOUR};
 use arb_core::{Decimal, InstrumentId, Market, Price, StoreError, Timestamp};
 use serde::Serialize;
@@ -40,7 +40,7 @@ pub struct Opportunity {
     pub annualised: Option<Decimal>,
     /// Settled rates of the last 7 days, for a year.
     pub seven_days: Option<Decimal>,
-    /// Settled rates of this UTC calendar year, for a year.
+    /// Settled rates of this UTC calendar year, for a year; none until all of them are known.
     pub year_to_date: Option<Decimal>,
     /// Hours of the estimate that pay for going in and out; none where it does not pay.
     pub break_even_hours: Option<Decimal>,
@@ -77,10 +77,14 @@ async fn opportunity(
         return Ok(None);
     };
     let mut stats = FundingStats::default();
-    for settled in store.funding(of, row.at.plus(-HISTORY), row.at.plus(1)).await? {
+    let settlements = store.funding(of, row.at.plus(-HISTORY), row.at.plus(1)).await?;
+    for settled in &settlements {
         // Settlements of one store ascend; one that did not would be left out of the means.
         let _ = stats.add(settled.funding_time, settled.rate);
     }
+    let times: Vec<Timestamp> = settlements.iter().map(|row| row.funding_time).collect();
+    let this_year =
+        stats.year_to_date(row.at).filter(|_| covers_year(&times, instrument.listed_at, row.at));
     let hours = row.funding_interval_hours.filter(|hours| *hours > 0).map(Decimal::from);
     let hourly = row.funding_rate.zip(hours).map(|(rate, hours)| rate / hours);
     let index = row.index_price.filter(|index| index.units() > 0);
@@ -97,7 +101,7 @@ async fn opportunity(
         next_funding_at: row.next_funding_at,
         annualised: hourly.map(|hourly| hourly * Decimal::from(365 * DAY / HOUR)),
         seven_days: stats.seven_days(row.at).and_then(|totals| totals.annualised()),
-        year_to_date: stats.year_to_date(row.at).and_then(|totals| totals.annualised()),
+        year_to_date: this_year.and_then(|totals| totals.annualised()),
         break_even_hours: hourly
             .filter(|hourly| *hourly > Decimal::ZERO)
             .map(|hourly| costs / hourly),

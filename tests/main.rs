@@ -9,6 +9,8 @@
 #![allow(clippy::float_cmp, clippy::cast_precision_loss, clippy::cast_possible_truncation)]
 #![allow(clippy::cast_sign_loss, clippy::cast_possible_wrap, unreachable_pub)]
 
+#[cfg(all(feature = "accounts", feature = "memory", feature = "sqlite"))]
+mod accounts;
 mod carry;
 mod determinism;
 mod golden;

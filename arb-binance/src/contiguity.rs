@@ -228,6 +228,32 @@ impl TradeTracker {
         }
     }
 
+    /// Takes trades, ascending, that the venue has and no connection brought although one
+    /// delivers: contact was lost without a word. Those behind the last trade are given in order,
+    /// and contact counts as lost until a connection brings the next one. Tells how many there were.
+    pub fn overlooked(
+        &mut self,
+        trades: &[Trade],
+        now: Timestamp,
+        out: &mut Vec<EventKind>,
+    ) -> usize {
+        let is_new = |trade: &&Trade| {
+            let waits = self.waiting.contains_key(&trade.id);
+            self.next_id.is_none_or(|next| trade.id >= next) && !waits
+        };
+        let new: Vec<Trade> = trades.iter().filter(is_new).copied().collect();
+        if new.is_empty() {
+            return 0;
+        }
+        self.announce(out);
+        for trade in &new {
+            self.trade(*trade, now, out);
+        }
+        self.give_up_waiting(now, out);
+        self.announce(out);
+        new.len()
+    }
+
     /// The next request that is due, oldest hole first; none while one is being answered.
     pub fn request(&mut self, now: Timestamp) -> Option<BackfillRequest> {
         let (from_id, missing) = self.holes.ask(now)?;

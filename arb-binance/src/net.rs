@@ -6,6 +6,7 @@
 //! | one budget for all requests of an address | [`Broker`] |
 //! | futures and spot answers, typed | [`FuturesRest`], [`SpotRest`] |
 //! | a set of streams over rolling reconnects | [`Line`] |
+//! | new connections within the venue's limit | [`Dialer`] |
 //! | everything together, as the engine's events | [`Feed`] |
 //!
 //! Invariant: nothing here decides; what a frame or an answer means stands in [`wire`](crate::wire),
@@ -13,9 +14,11 @@
 //! [`Budget`](crate::Budget).
 
 mod address;
+mod advice;
 mod backoff;
 mod broker;
 mod connection;
+mod dialer;
 mod feed;
 mod line;
 mod poll;
@@ -23,7 +26,8 @@ mod rest;
 
 pub use self::address::Addresses;
 pub use self::broker::Broker;
-pub use self::feed::{Feed, FeedConfig, FeedCounters, Watched};
+pub use self::dialer::Dialer;
+pub use self::feed::{Feed, FeedConfig, FeedCounters, FeedFigures, LineFigures, Watched};
 pub use self::line::{Line, LineConfig, LineEvent};
 pub use self::poll::PollConfig;
 pub use self::rest::{FuturesRest, RatioKind, Rest, SpotRest, TradeRange};

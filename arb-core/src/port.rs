@@ -7,6 +7,7 @@ mod accounts;
 mod desk;
 mod lab;
 mod store;
+mod told;
 
 use std::fmt;
 use std::time::Duration;
@@ -22,13 +23,15 @@ pub use self::desk::{
 };
 pub use self::lab::Lab;
 pub use self::store::{
-    AccountStore, ApiKey, AuditEntry, BookStore, CarryRow, Catalog, CheckReport, Cursor, FillRow,
-    Finding, FundingRow, IdRange, IndicatorRow, InstrumentKey, InstrumentStore, Invite, KeepDays,
-    Lease, LeaseStore, Listed, LogEntry, LogSource, MarketStore, Mode, NewUser, NoteRow, OrderRow,
-    Page, RateSnapshot, RefreshToken, Setting, SignalFilter, SignalRow, Store, TapeExtent,
-    TapeStore, TradeFilter, TradeResult, TradeRow, TransferRow, Upkeep, UpkeepReport, UserChange,
-    UserRecord, UserRole,
+    AccountStore, Answer, ApiKey, AuditEntry, BookStore, CarryRow, Catalog, CheckReport,
+    CommandStore, Cursor, DeskStore, FillRow, Finding, FundingRow, IdRange, IndicatorRow,
+    InstrumentKey, InstrumentStore, Invite, KeepDays, Lease, LeaseStore, Listed, LogEntry,
+    LogSource, MarketStore, Mode, NewRequest, NewUser, NoteRow, OrderRow, Page, RateSnapshot,
+    RefreshToken, Request, RequestState, Setting, Shown, SignalFilter, SignalRow, Store,
+    StoredRequest, TakenRequest, TapeExtent, TapeStore, TradeFilter, TradeResult, TradeRow,
+    TransferRow, Upkeep, UpkeepReport, UserChange, UserRecord, UserRole,
 };
+pub use self::told::told;
 use crate::error::VenueError;
 use crate::event::Event;
 use crate::instrument::InstrumentId;

@@ -14,6 +14,7 @@ pub use self::carry::CarrySummary;
 pub use self::deflated_sharpe::{DeflatedSharpe, Moments, expected_max_sharpe};
 pub use self::funding::{
     DatedRate, FundingHole, FundingOrderError, FundingStats, FundingTotals, IntervalChange,
+    covers_year, start_of_year,
 };
 pub use self::normal::{normal_cdf, normal_quantile};
 

@@ -26,9 +26,9 @@ use super::feeds::{Batch, Resume};
 use super::grid::Grid;
 use super::journal::{Begins, Journal};
 use super::metrics::{Counters, add, set};
-use super::notes::NoteRing;
+use super::notes::{Held, NoteRing};
 use super::settings;
-use super::view::Viewer;
+use super::view::{Viewer, names};
 use crate::record::log::{LogHeader, Poisoned, Seq, poison};
 
 /// What a host wants, on its way to the engine.
@@ -384,8 +384,16 @@ impl Driver {
         if self.cell.out.is_empty() {
             return;
         }
-        let mut configured = false;
-        for output in self.cell.out.iter().skip(from) {
+        let is_configured = |output: &Output| matches!(output, Output::Configured { .. });
+        if self.cell.out.iter().skip(from).any(is_configured) {
+            self.ends.notes.name(names(&self.cell.engine));
+            self.viewer.reconfigured();
+            if let Some(Ok(header)) = self.cell.engine.config().map(LogHeader::new) {
+                self.journal.set_header(header);
+            }
+        }
+        let event = self.journal.buffer.last().saturating_sub(from as u64);
+        for (ordinal, output) in (0..).zip(&self.cell.out).skip(from) {
             // An output that cannot be encoded would be one that cannot be replayed: the next
             // start finds it missing and says so.
             let Ok(seq) = self.journal.buffer.output(output) else { continue };
@@ -395,18 +403,12 @@ impl Driver {
                     self.holes.push(*hole);
                 }
                 Output::Dropped { .. } => add(&self.ends.counters.dropped, 1),
-                Output::Configured { .. } => configured = true,
                 _ => {}
             }
             set(&self.ends.counters.noted_seq, seq);
-            self.ends.notes.push(seq, output.clone());
+            let output = output.clone();
+            self.ends.notes.push(Held { event, ordinal, at: self.at, output });
             self.news = News::Some;
-        }
-        if configured {
-            self.viewer.reconfigured();
-        }
-        if configured && let Some(Ok(header)) = self.cell.engine.config().map(LogHeader::new) {
-            self.journal.set_header(header);
         }
     }
 
@@ -449,8 +451,11 @@ impl Driver {
         self.ends.signals.send_replace(self.viewer.signals());
         let oldest = self.at.plus(-DAY);
         self.holes.retain(|hole| hole.end >= oldest);
-        let last_trade_ids = last_trade_ids(&self.cell);
-        self.ends.resume.send_replace(Resume { last_trade_ids, holes: self.holes.clone() });
+        self.ends.resume.send_replace(Resume {
+            last_trade_ids: last_trade_ids(&self.cell),
+            last_settlements: last_settlements(&self.cell),
+            holes: self.holes.clone(),
+        });
     }
 
     /// Takes in what has come, and makes everything durable.
@@ -473,7 +478,16 @@ pub(super) fn words(panic: &(dyn std::any::Any + Send)) -> String {
 
 /// Ids of the last trades the engine has.
 pub(super) fn last_trade_ids(cell: &Cell) -> Vec<Option<u64>> {
+    of_each(cell, MarketState::last_trade_id)
+}
+
+/// The last settlements the engine was told.
+fn last_settlements(cell: &Cell) -> Vec<Option<Timestamp>> {
+    of_each(cell, |market| market.inputs().last_settlement())
+}
+
+fn of_each<T>(cell: &Cell, what: impl Fn(&MarketState) -> Option<T>) -> Vec<Option<T>> {
     let count = cell.engine.config().map_or(0, |config| config.instruments.len());
     let ids = (0..u16::try_from(count).unwrap_or(u16::MAX)).map(InstrumentId);
-    ids.map(|id| cell.engine.market(id).and_then(MarketState::last_trade_id)).collect()
+    ids.map(|id| cell.engine.market(id).and_then(&what)).collect()
 }

@@ -11,14 +11,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arb_core::VenueError;
-use arb_core::port::{Note, Notifier};
+use arb_core::port::Notifier;
 use tokio::sync::watch;
 
 use super::metrics::{Counters, add, set};
-use super::notes::{Alive, NoteRing};
+use super::notes::{Alive, Held, NoteRing, Place};
 use crate::record::log::Seq;
 
-const FILE: &str = "notifier.json";
+pub(super) const FILE: &str = "notifier.json";
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// What a notifier's task works with.
@@ -37,11 +37,13 @@ pub(super) struct Telling {
 pub(super) async fn tell(mut telling: Telling) {
     let path = telling.folder.join(FILE);
     let mut done = read(&path).unwrap_or(telling.from);
-    while let Some(note) = telling.notes.wait(done, &mut telling.alive).await {
+    loop {
+        let next = telling.notes.wait(Place::Output(done), &mut telling.alive).await;
+        let Some((note, _)) = next else { return };
         if !deliver(&mut telling, &note).await {
             return;
         }
-        done = note.seq;
+        done = note.number();
         set(&telling.counters.told_seq, done);
         if let Err(error) = write(&path, done) {
             tracing::warn!(file = %path.display(), %error, "the notifier's place is not kept");
@@ -50,14 +52,14 @@ pub(super) async fn tell(mut telling: Telling) {
 }
 
 /// Tries until it is delivered; false when the node ends before.
-async fn deliver(telling: &mut Telling, note: &Note) -> bool {
+async fn deliver(telling: &mut Telling, note: &Held) -> bool {
     let mut pause = Duration::from_secs(1);
     loop {
         let wait = match telling.notifier.notify(&note.output).await {
             Ok(()) => return true,
             Err(VenueError::RateLimited { retry_after }) => retry_after,
             Err(error) => {
-                tracing::warn!(%error, seq = note.seq, "a message was not delivered");
+                tracing::warn!(%error, seq = note.number(), "a message was not delivered");
                 pause
             }
         };

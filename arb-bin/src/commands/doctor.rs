@@ -1,6 +1,6 @@
 //! `arb doctor`: whether a node could run here, and what to do where it could not.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -10,6 +10,7 @@ use arb::port::{Clock, Upkeep as _};
 use arb::sqlite::SqliteOptions;
 
 use super::live::block_on;
+use crate::config::data_folder;
 use crate::output;
 use crate::terminal::{Style, counted, grouped};
 
@@ -21,8 +22,8 @@ const WRONG_MS: i64 = 500;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Folder of a node
-    #[arg(long, default_value = "arb-data")]
-    data: PathBuf,
+    #[arg(long)]
+    data: Option<PathBuf>,
     /// The line of a simulated venue instead of the exchange
     #[arg(long, value_name = "FILE")]
     venue_json: Option<PathBuf>,
@@ -40,10 +41,11 @@ enum Found {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
+    let folder = data_folder(args.data.as_deref())?;
     block_on(async {
         let mut all = venue(args).await?;
-        all.push(("disk", disk(args)));
-        all.push(("store", store(args).await));
+        all.push(("disk", disk(&folder)));
+        all.push(("store", store(args, &folder).await));
         let style = Style::of(&std::io::stdout());
         let mut bad = 0_u64;
         for (what, found) in &all {
@@ -67,7 +69,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
 async fn venue(args: &Args) -> Result<Vec<(&'static str, Found)>> {
     let (addresses, clock): (_, Arc<dyn Clock>) = match &args.venue_json {
-        Some(file) => super::run::simulated(file)?,
+        Some(file) => super::run::simulated(file).await?,
         None => (Addresses::production(), Arc::new(WallClock)),
     };
     let address = addresses.futures_rest.clone();
@@ -93,8 +95,8 @@ fn clock_found(reading: &ClockReading) -> Found {
     Found::Note(text, "the node corrects it; set the machine's time by NTP all the same".to_owned())
 }
 
-fn disk(args: &Args) -> Found {
-    let existing = args.data.ancestors().find(|folder| folder.exists());
+fn disk(data: &Path) -> Found {
+    let existing = data.ancestors().find(|folder| folder.exists());
     let folder = existing.filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(std::path::Path::new("."));
     match rustix::fs::statvfs(folder) {
@@ -113,8 +115,8 @@ fn disk(args: &Args) -> Found {
     }
 }
 
-async fn store(args: &Args) -> Found {
-    let file = args.data.join("arb.db");
+async fn store(args: &Args, folder: &Path) -> Found {
+    let file = folder.join("arb.db");
     if !file.exists() {
         return Found::Well(format!("{}: none yet, arb run makes it", file.display()));
     }

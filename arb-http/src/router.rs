@@ -1,0 +1,59 @@
+//! The whole host as one router.
+//!
+//! Invariant: every route passes the same layers, in one order: edge (ids, time-outs, form of
+//! errors), CORS, compression. The OpenAPI document is made of the routes that are served.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::middleware::from_fn_with_state;
+use tower::ServiceBuilder;
+use tower_http::compression::CompressionLayer;
+use tower_http::cors::CorsLayer;
+
+use crate::app::App;
+use crate::edge::{REQUEST_ID, edge};
+use crate::host::{Host, HttpOptions};
+use crate::openapi;
+
+/// Everything that a host serves.
+#[must_use]
+pub fn router(host: Arc<Host>) -> Router {
+    routed(App::new(host))
+}
+
+pub(crate) fn routed(app: App) -> Router {
+    let (api, document) = openapi::documented();
+    // Streams and the dashboard merge their routers here, each with `App` as its state.
+    let all = api.merge(openapi::pages(&document));
+    let layers = ServiceBuilder::new()
+        .layer(from_fn_with_state(app.clone(), edge))
+        .layer(cors(&app.host.options))
+        .layer(CompressionLayer::new().gzip(true));
+    all.layer(layers).with_state(app)
+}
+
+fn cors(options: &HttpOptions) -> CorsLayer {
+    let origins = options.cors_origins.iter().filter_map(|origin| {
+        let value = HeaderValue::from_str(origin);
+        // An origin that is no header value cannot be sent by any browser.
+        value.inspect_err(|error| tracing::warn!(origin, %error, "not a CORS origin")).ok()
+    });
+    let tells = [header::ETAG, header::RETRY_AFTER, REQUEST_ID];
+    let takes = [
+        header::AUTHORIZATION,
+        header::CONTENT_TYPE,
+        header::IF_NONE_MATCH,
+        HeaderName::from_static("idempotency-key"),
+        HeaderName::from_static("last-event-id"),
+        REQUEST_ID,
+    ];
+    CorsLayer::new()
+        .allow_origin(origins.collect::<Vec<_>>())
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers(takes)
+        .expose_headers(tells)
+        .max_age(Duration::from_secs(600))
+}
