@@ -13,7 +13,10 @@ use arb::{
     Intent, Interest, Market, Memory, Registry, Strategy, VenueError,
 };
 use arb_binance::Limits;
-use arb_binance::net::{Broker, Feed as VenueFeed, FeedConfig, FuturesRest, Rest, SpotRest, Watched};
+use arb_binance::net::{
+    Broker, Dialer, Feed as VenueFeed, FeedConfig, FeedCounters, FuturesRest, Rest, SpotRest,
+    Watched,
+};
 use arb_binance::wire::SymbolTable;
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
@@ -183,6 +186,8 @@ fn venue_feed(port: u16, clock: Arc<dyn Clock>) -> VenueFeed {
         order_flow: true,
         premium: None,
         last_id: None,
+        missing: Vec::new(),
+        settled_until: None,
     };
     let broker = |limits| Arc::new(Broker::new(limits, Arc::clone(&clock)));
     let futures = Rest::new(&http, Market::Um, broker(Limits::FUTURES)).unwrap();
@@ -193,6 +198,8 @@ fn venue_feed(port: u16, clock: Arc<dyn Clock>) -> VenueFeed {
         watched: vec![watched],
         tracker: arb_binance::TrackerConfig::default(),
         funding_history: Duration::from_secs(60),
+        counters: Arc::new(FeedCounters::default()),
+        dialer: Arc::new(Dialer::new(Arc::clone(&clock))),
     };
     VenueFeed::start(&config, FuturesRest::new(futures, table), SpotRest::new(spot), clock)
 }
