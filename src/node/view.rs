@@ -111,7 +111,7 @@ mod tests {
     fn config(symbols: &[&str]) -> EngineConfig {
         let (tick, lot) = ("0.1".parse().unwrap(), "0.001".parse().unwrap());
         let of = |symbol: &&str| {
-            let spec = Instrument::perpetual(*symbol, tick, lot);
+            let spec = Instrument::perpetual(symbol, tick, lot);
             InstrumentConfig { spec, spread_bps: 1.into() }
         };
         let text = Registry::builtin_text("v51_baseline").unwrap();

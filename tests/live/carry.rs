@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use arb::port::{BookStore as _, Mode, Page};
+use arb::port::{BookStore as _, Desk as _, Mode, Page};
 use arb::time::SECOND;
-use arb::{CarryNote, CarryStatus, Decimal, Market, Money, Output, StrategyText, Timestamp};
+use arb::{CarryNote, CarryStatus, Decimal, Market, Money, StrategyText, Timestamp};
 
-use super::support::{Venue, told, until};
+use super::support::{Venue, until};
 
 /// 2026-03-10 08:00 UTC, when all symbols settle.
 const SETTLEMENT: i64 = 1_773_129_600_000;
@@ -38,11 +38,11 @@ async fn a_pair_opens_on_paper_holds_over_a_settlement_and_books_its_funding() {
         let held = note.spot_qty.to_decimal().checked_div(short).unwrap_or_default();
         (held - Decimal::ONE).abs() < Decimal::new(5, 3)
     };
-    let opened = told(&live, |output| match output {
-        Output::Carry(note) if note.status == CarryStatus::Open && hedged(note) => {
-            Some(note.as_ref().clone())
-        }
-        _ => None,
+    let desk = live.node().handle();
+    let opened = until(|| async {
+        let view = desk.snapshot();
+        let found = view.pairs.iter().find(|note| note.status == CarryStatus::Open && hedged(note));
+        found.cloned()
     })
     .await;
     assert!(opened.opened_at < boundary, "{opened:?}");
@@ -50,30 +50,22 @@ async fn a_pair_opens_on_paper_holds_over_a_settlement_and_books_its_funding() {
     assert_eq!(Some(opened.spot), named(Market::Spot, spot));
     assert!(opened.perp == pepe || Some(opened.perp) == btc);
 
-    let (paid, at) = told(&live, |output| match output {
-        Output::Funding { instrument, paid, funding_time, approx: false }
-            if *instrument == opened.perp =>
-        {
-            Some((*paid, *funding_time))
-        }
-        _ => None,
+    let store = live.store();
+    let perp = live.catalog().key(opened.perp).unwrap();
+    let booked = until(|| async {
+        let booked = store.funding_ledger(Mode::Paper, Page::first(10)).await.unwrap();
+        booked.into_iter().find(|row| row.instrument == perp)
     })
     .await;
-    assert_eq!(at, boundary);
+    assert_eq!(booked.funding_time, boundary);
+    assert!(!booked.approx, "at the venue's own mark");
+    let paid = booked.paid;
     assert_ne!(paid, Money::ZERO);
-
-    let store = live.store();
     let row = until(|| async {
         let pairs = store.carry_pairs(Mode::Paper, Page::first(10)).await.unwrap();
         pairs.into_iter().find(|row| row.pair == opened.id && row.funding == paid)
     })
     .await;
     assert_eq!(row.status, CarryStatus::Open, "it is still held");
-    let booked = until(|| async {
-        let booked = store.funding_ledger(Mode::Paper, Page::first(10)).await.unwrap();
-        booked.into_iter().find(|row| row.funding_time == boundary && row.paid == paid)
-    })
-    .await;
-    assert!(!booked.approx, "at the venue's own mark");
     live.stop().await.unwrap();
 }

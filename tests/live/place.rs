@@ -5,12 +5,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arb::live::{Addresses, Live, LiveOptions, Others};
+use arb::live::{Addresses, Live, LiveOptions, OrderFlow, Others};
 use arb::node::ScaledClock;
+use arb::port::KeepDays;
 use arb::sim::{
     FaultPlan, MarketConfig, Request, SimMarket, SimServer, Venue, VenueConfig, VenueLimits, symbol,
 };
-use arb::{AccountConfig, InstrumentId, Registry, Side, StrategyText, Timestamp, Trade};
+use arb::{
+    AccountConfig, InstrumentId, Registry, RiskConfig, Side, StrategyText, Timestamp, Trade,
+};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -54,12 +57,16 @@ impl Place {
             addresses: Addresses::from_json("sim", &line).unwrap(),
             clock: Arc::new(ScaledClock::new(self.server.now(), 1)),
             folder: folder.to_owned(),
-            symbols: SYMBOLS.map(str::to_owned).to_vec(),
+            symbols: OrderFlow::Of(SYMBOLS.map(str::to_owned).to_vec()),
             others: Others::LeftOut,
             strategies: ["v51_baseline", "v52_8signals"].map(strategy).to_vec(),
             registry: Registry::builtin(),
             account: AccountConfig::default(),
+            risk: RiskConfig::default(),
+            keep: KeepDays::default(),
             history,
+            archives: Vec::new(),
+            backlog: Duration::ZERO,
             notifier: None,
         }
     }

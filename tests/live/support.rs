@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arb::live::{Addresses, Live, LiveOptions, Others};
+use arb::live::{Addresses, LiveOptions, OrderFlow, Others};
 use arb::node::ScaledClock;
+use arb::port::KeepDays;
 use arb::sim::{FaultPlan, MarketConfig, SimMarket, SimServer, VenueConfig, VenueLimits, symbol};
-use arb::{AccountConfig, Output, Registry, StrategyText, Timestamp};
-use futures_util::StreamExt as _;
+use arb::{AccountConfig, Registry, RiskConfig, StrategyText, Timestamp};
 use tokio::net::TcpListener;
 
 /// Longest wait for anything; only a failure takes so long.
@@ -49,12 +49,16 @@ impl Venue {
             addresses: Addresses::from_json("sim", &line).unwrap(),
             clock: Arc::new(ScaledClock::new(self.server.now(), self.speed)),
             folder: folder.to_owned(),
-            symbols: symbols.iter().map(|symbol| (*symbol).to_owned()).collect(),
+            symbols: OrderFlow::Of(symbols.iter().map(|symbol| (*symbol).to_owned()).collect()),
             others: Others::Watched,
             strategies,
             registry: Registry::builtin(),
             account: AccountConfig::default(),
+            risk: RiskConfig::default(),
+            keep: KeepDays::default(),
             history,
+            archives: Vec::new(),
+            backlog: Duration::ZERO,
             notifier: None,
         }
     }
@@ -64,20 +68,6 @@ impl Venue {
 pub(crate) fn builtin(name: &str) -> StrategyText {
     let text = Registry::builtin_text(name).unwrap().to_owned();
     StrategyText { file: name.to_owned(), text }
-}
-
-/// What `find` makes of the first output of which it makes anything.
-pub(crate) async fn told<T>(live: &Live, mut find: impl FnMut(&Output) -> Option<T>) -> T {
-    let mut notes = arb::port::Desk::notes(&live.node().handle(), 0);
-    let search = async {
-        while let Some(note) = notes.next().await {
-            if let Some(found) = find(&note.output) {
-                return found;
-            }
-        }
-        panic!("the node ended");
-    };
-    tokio::time::timeout(PATIENCE, search).await.expect("in time")
 }
 
 /// Waits until `done` says so, looking again and again.

@@ -12,7 +12,6 @@ use arb::port::{
 };
 use arb::record::log::{LogCursor, LogRecord};
 use arb::{Book, Command, Event, EventKind, RiskState, StoreError, Timestamp};
-use futures_core::Stream as _;
 use serde_json::Value;
 
 use super::support::{Pace, Place, Script, StepClock, config};
