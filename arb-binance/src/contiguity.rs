@@ -109,6 +109,15 @@ impl TradeTracker {
         Self { next_id: last_id.checked_add(1), ..Self::new(instrument, config) }
     }
 
+    /// Tells of a hole that an earlier tracker left, which was announced then; ids that are not
+    /// behind the last one are left out.
+    pub fn missing(&mut self, first: u64, last: u64) {
+        let Some(known) = self.last_id() else { return };
+        if first <= last && last <= known {
+            self.holes.add(first, last, Timestamp::EPOCH);
+        }
+    }
+
     /// What was met so far.
     #[must_use]
     pub const fn counters(&self) -> TrackerCounters {

@@ -162,6 +162,7 @@ impl Found {
                 order_flow,
                 premium: None,
                 last_id: None,
+                missing: Vec::new(),
                 settled_until: None,
             })
         };

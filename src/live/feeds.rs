@@ -25,6 +25,8 @@ pub(super) fn market_feed(
             for each in &mut config.watched {
                 let last = resume.last_trade_ids.get(each.instrument.index());
                 each.last_id = last.copied().flatten();
+                let own = resume.holes.iter().filter(|hole| hole.instrument == each.instrument);
+                each.missing = own.map(|hole| (hole.from_id, hole.to_id)).collect();
                 let settled = resume.last_settlements.get(each.instrument.index());
                 each.settled_until = settled.copied().flatten();
             }

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use arb_core::port::{Clock, Receipt, TradingSettings, View};
-use arb_core::time::DAY;
 use arb_core::{
     Command, ConfigError, EngineConfig, Event, EventKind, FeedState, Health, Hole, InstrumentId,
     MarketState, Output, Signal, StoreError, Timestamp,
@@ -79,8 +78,6 @@ pub(super) struct Driver {
     pub(super) owed: usize,
     /// Something happened that a view shows.
     pub(super) news: News,
-    /// Holes of the last day, which feeds may fill.
-    pub(super) holes: Vec<Hole>,
     /// What was last said about the log's health.
     pub(super) log_state: FeedState,
 }
@@ -398,10 +395,7 @@ impl Driver {
             // start finds it missing and says so.
             let Ok(seq) = self.journal.buffer.output(output) else { continue };
             match output {
-                Output::Hole(hole) => {
-                    add(&self.ends.counters.gaps, 1);
-                    self.holes.push(*hole);
-                }
+                Output::Hole(_) => add(&self.ends.counters.gaps, 1),
                 Output::Dropped { .. } => add(&self.ends.counters.dropped, 1),
                 _ => {}
             }
@@ -449,12 +443,10 @@ impl Driver {
         let view = self.viewer.view(&self.cell, seq, self.at);
         self.ends.view.send_replace(Arc::new(view));
         self.ends.signals.send_replace(self.viewer.signals());
-        let oldest = self.at.plus(-DAY);
-        self.holes.retain(|hole| hole.end >= oldest);
         self.ends.resume.send_replace(Resume {
             last_trade_ids: last_trade_ids(&self.cell),
             last_settlements: last_settlements(&self.cell),
-            holes: self.holes.clone(),
+            holes: unfilled_holes(&self.cell),
         });
     }
 
@@ -474,6 +466,13 @@ pub(super) fn words(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
     text.unwrap_or_else(|| "a panic without words".to_owned())
+}
+
+/// What the engine still lacks, of all instruments.
+fn unfilled_holes(cell: &Cell) -> Vec<Hole> {
+    let count = cell.engine.config().map_or(0, |config| config.instruments.len());
+    let ids = (0..u16::try_from(count).unwrap_or(u16::MAX)).map(InstrumentId);
+    ids.filter_map(|id| cell.engine.market(id)).flat_map(MarketState::unfilled_holes).collect()
 }
 
 /// Ids of the last trades the engine has.

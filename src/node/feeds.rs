@@ -28,8 +28,7 @@ pub struct Resume {
     pub last_trade_ids: Vec<Option<u64>>,
     /// The last settlement of funding the engine was told of each instrument.
     pub last_settlements: Vec<Option<Timestamp>>,
-    /// Holes of the last day; those that were filled meanwhile may be among them, and filling them
-    /// again changes nothing.
+    /// Holes of the last day that the engine still has, also those of an earlier life.
     pub holes: Vec<Hole>,
 }
 

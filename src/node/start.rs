@@ -137,7 +137,6 @@ fn driver(
         folder: options.log.folder.clone(),
         max_waiting: options.max_waiting,
         news: News::Some,
-        holes: Vec::new(),
         log_state: FeedState::Up,
     }
 }

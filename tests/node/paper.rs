@@ -198,3 +198,38 @@ fn a_target_that_was_missed_moves_the_stop_when_it_is_caught_up() {
     assert_eq!(placed.len(), 2, "{placed:?}");
     assert!(placed[1] > at(15 * MINUTE), "{placed:?}");
 }
+
+#[test]
+fn a_hole_that_was_open_when_the_node_died_is_known_to_the_next_feed() {
+    let place = Place::new();
+    let given = life(async {
+        let mut hand = start(&place, 0, 1).await;
+        hand.trade("6000").await;
+        let missed = [hand.trade_now("6001"), hand.trade_now("6002")];
+        hand.trade("6003").await;
+        // Durable, whatever else is.
+        let pause = arb::Command::Pause;
+        arb::port::Desk::command(&hand.node.handle(), pause).await.unwrap();
+        ((missed, hand.next_id), Some(hand.node))
+    });
+    let (missed, next_id) = given;
+    life(async {
+        let hand = start(&place, MINUTE, next_id).await;
+        let holes = hand.opened.lock().unwrap()[0].holes.clone();
+        let ids: Vec<(u64, u64)> = holes.iter().map(|hole| (hole.from_id, hole.to_id)).collect();
+        assert_eq!(ids, [(2, 3)]);
+        let backfill = Backfill { instrument: BTC, trades: missed.to_vec() };
+        hand.does(Does::Bring(vec![EventKind::Backfill(Box::new(backfill))]));
+        hand.pass(1).await;
+        hand.node.stop().await.unwrap();
+        ((), None)
+    });
+    life(async {
+        let hand = start(&place, 2 * MINUTE, next_id).await;
+        assert_eq!(hand.opened.lock().unwrap()[0].holes, [], "a filled hole is none");
+        hand.node.stop().await.unwrap();
+        ((), None)
+    });
+    let ids: Vec<u64> = now(place.stored()).1.into_iter().map(|trade| trade.id).collect();
+    assert_eq!(ids, [1, 2, 3, 4]);
+}

@@ -58,6 +58,8 @@ pub struct Watched {
     pub premium: Option<(String, String)>,
     /// The last trade that is stored, to go on behind it.
     pub last_id: Option<u64>,
+    /// First and last ids of holes before it, to be filled.
+    pub missing: Vec<(u64, u64)>,
     /// The last settlement that is known, to go on behind it; perpetuals only.
     pub settled_until: Option<Timestamp>,
 }

@@ -20,6 +20,7 @@ pub(super) fn watched(instrument: InstrumentId, symbol: &str, order_flow: bool) 
         order_flow,
         premium: None,
         last_id: None,
+        missing: Vec::new(),
         settled_until: None,
     }
 }
@@ -193,6 +194,30 @@ fn a_feed_goes_on_behind_what_is_stored() {
     let kinds = taken(&mut state);
     assert!(matches!(kinds[0], EventKind::Gap(gap) if gap.after_id == 100), "{kinds:?}");
     assert_eq!(missing(&state.upkeep(at(2)))[0].from_id, 101);
+}
+
+#[test]
+fn a_feed_asks_for_what_an_earlier_one_did_not_fill() {
+    let mut config = config();
+    config.watched[0].last_id = Some(100);
+    config.watched[0].missing = vec![(40, 42), (60, 60)];
+    let mut state = state(&config);
+    let [request] = missing(&state.upkeep(at(0)))[..] else { panic!("one at a time") };
+    assert_eq!((request.from_id, request.limit), (40, 3));
+    let found = |id| Trade {
+        instrument: BTC,
+        id,
+        ts: at(0),
+        price: "100".parse().unwrap(),
+        qty: "1".parse().unwrap(),
+        taker_side: Side::Sell,
+    };
+    let trades = Ok((40..43).map(found).collect());
+    state.answered(Answered { ask: Ask::Missing(request), trades }, at(1));
+    let kinds = market_kinds(&mut state);
+    assert!(matches!(&kinds[..], [EventKind::Backfill(b)] if b.trades.len() == 3), "{kinds:?}");
+    let [request] = missing(&state.upkeep(at(2)))[..] else { panic!("the next one") };
+    assert_eq!((request.from_id, request.limit), (60, 1));
 }
 
 fn healths(state: &mut State) -> Vec<Health> {

@@ -70,10 +70,11 @@ fn flows(config: &FeedConfig, plans: &[LinePlan], count: usize) -> Vec<Option<Fl
         else {
             continue;
         };
-        let tracker = match each.last_id {
+        let mut tracker = match each.last_id {
             Some(id) => TradeTracker::resume(each.instrument, config.tracker, id),
             None => TradeTracker::new(each.instrument, config.tracker),
         };
+        each.missing.iter().for_each(|(first, last)| tracker.missing(*first, *last));
         let (symbol, market, quiet) = (each.symbol.clone(), each.market, Quiet::default());
         if let Some(place) = flows.get_mut(each.instrument.index()) {
             *place = Some(Flow { symbol, market, line, tracker, quiet });
