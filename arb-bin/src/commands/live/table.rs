@@ -36,6 +36,8 @@ pub(super) struct Table {
     handle: Handle,
     every: Interval,
     screen: Screen,
+    /// Where the dashboard is.
+    host: Option<String>,
 }
 
 /// Where it is shown.
@@ -50,7 +52,7 @@ enum Screen {
 }
 
 impl Table {
-    pub(super) fn new(live: &Live, args: &LiveArgs) -> Self {
+    pub(super) fn new(live: &Live, args: &LiveArgs, host: Option<String>) -> Self {
         let stdout = std::io::stdout();
         let screen = match () {
             () if args.ready_json => Screen::None,
@@ -70,6 +72,7 @@ impl Table {
             handle: live.node().handle(),
             every,
             screen,
+            host,
         }
     }
 
@@ -110,7 +113,8 @@ impl Table {
 
     fn head(&self, style: Style, now: Timestamp) -> String {
         let clock = style.bold(short(now));
-        format!("{clock} UTC   {}   Ctrl-C stops\n", self.line())
+        let host = self.host.as_ref().map(|host| format!("dashboard {host}\n"));
+        format!("{clock} UTC   {}   Ctrl-C stops\n{}", self.line(), host.unwrap_or_default())
     }
 
     async fn rates(&self, text: &mut String, style: Style, now: Timestamp) -> Result<()> {
