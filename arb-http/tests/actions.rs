@@ -133,6 +133,7 @@ async fn settings_that_make_no_sense_are_refused_with_their_field() {
         ("12000.5", "1e400", "body.initial_balance"),
         ("v52_8signals", "v99", "body.enabled_strategies"),
         ("\"heavy\":2e0", "\"heavy\":null", "body.tier_multiplier.heavy"),
+        (r#"{"light":0,"standard":1.0,"heavy":2e0}"#, "[0,1,2]", "body.tier_multiplier"),
         ("\"heavy\":2e0", "\"heavy\":2,\"huge\":9", "body.tier_multiplier.huge"),
         ("\"max_positions\":2", "\"max_positions\":-2", "body.max_positions"),
     ] {

@@ -42,6 +42,7 @@ async fn a_body_that_is_no_such_thing_is_refused() {
         ("{", "body", "json_invalid"),
         ("[]", "body", "value_error"),
         ("null", "body", "value_error"),
+        (r#"["a@b.c","x"]"#, "body", "value_error"),
         ("{} {}", "body", "value_error"),
         (r#"{"email":"a@b.c"}"#, "body", "value_error"),
         (r#"{"email":7,"password":"x"}"#, "body.email", "value_error"),
