@@ -27,6 +27,8 @@
 
 #[cfg(feature = "accounts")]
 pub mod accounts;
+#[cfg(feature = "desk")]
+pub mod desk;
 #[cfg(feature = "live")]
 pub mod live;
 pub mod monitor;

@@ -7,9 +7,19 @@
 //! Invariant: an instrument keeps its number for as long as the folder lives. What is listed later
 //! gets the next one, what is delisted keeps its own.
 
+mod archive;
+mod backlog;
+mod backup;
 mod clock;
+mod descent;
 mod discovery;
+mod feeds;
+mod fetch;
 mod history;
+mod metrics;
+mod probe;
+mod upkeep;
+mod year;
 
 use std::fmt;
 use std::io;
@@ -19,27 +29,47 @@ use std::time::Duration;
 
 use arb_binance::Limits;
 pub use arb_binance::net::Addresses;
-use arb_binance::net::{Broker, Feed as VenueFeed, FeedConfig, FuturesRest, Rest, SpotRest};
+use arb_binance::net::{Broker, Dialer, FeedConfig, FeedCounters, FuturesRest, Rest, SpotRest};
 use arb_binance::wire::SymbolTable;
-use arb_core::port::{Catalog, Clock, InstrumentStore as _, MarketFeed, Notifier, Setting, Store};
+pub use arb_binance::wire::{Interval, Kline};
+use arb_core::port::{
+    Catalog, Clock, InstrumentStore as _, KeepDays, Notifier, Setting, Store, UpkeepReport,
+};
 use arb_core::{
-    AccountConfig, ConfigError, EngineConfig, InstrumentConfig, Market, Registry, RunId,
-    StoreError, StrategyText, VenueError,
+    AccountConfig, ConfigError, EngineConfig, InstrumentConfig, Market, Registry, RiskConfig,
+    RunId, StoreError, StrategyText, VenueError,
 };
 use arb_store::sqlite::{SqliteOptions, SqliteStore};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
-use self::clock::ClockFeed;
+pub use self::archive::{
+    ArchiveError, ImportReport, archive_files, import_archives, verify_checksum,
+};
+use self::backlog::Backlog;
+pub use self::backup::{backup, restore};
 pub use self::clock::VenueClock;
 use self::discovery::{Found, discover};
+use self::feeds::{clock_feed, market_feed};
+pub use self::fetch::{FetchProgress, Fetcher, Metrics, Period, stored_metrics};
 use self::history::History;
 pub use self::history::HistoryProgress;
-use crate::node::{Feed, Node, NodeError, NodeOptions, Resume, Stopped};
+use self::metrics::Shown;
+pub use self::probe::{ClockReading, Tried, probe, try_parts};
+use self::upkeep::Keeper;
+use self::year::YearReader;
+use crate::node::{Node, NodeError, NodeOptions, Stopped};
 use crate::record::log::{LogOptions, is_log};
 
 /// How far back settlements are read at the start.
 const FUNDING_HISTORY: Duration = Duration::from_hours(30 * 24);
 /// Time between two rows of rates: that of the decision grid.
 const RATES_EVERY: Duration = Duration::from_secs(15);
+
+/// Name of the store in a folder.
+const STORE_FILE: &str = "arb.db";
+/// Setting that names the run of a folder.
+const RUN_KEY: &str = "node.run";
 
 /// What a live node is told.
 pub struct LiveOptions {
@@ -49,8 +79,8 @@ pub struct LiveOptions {
     pub clock: Arc<dyn Clock>,
     /// Where everything is written.
     pub folder: PathBuf,
-    /// Symbols with order flow: scored every 15 seconds.
-    pub symbols: Vec<String>,
+    /// Which perpetuals have order flow: scored every 15 seconds.
+    pub symbols: OrderFlow,
     /// Whether every other perpetual is watched too, for funding and mark.
     pub others: Others,
     /// The strategies; `"symbols": "all"` means those with order flow.
@@ -59,8 +89,16 @@ pub struct LiveOptions {
     pub registry: Registry,
     /// Balance and fees.
     pub account: AccountConfig,
+    /// Limits.
+    pub risk: RiskConfig,
+    /// How long the store keeps what it may forget.
+    pub keep: KeepDays,
     /// How much history the first start reads.
     pub history: Duration,
+    /// Archive files, or folders of them, that are brought into the store before the first start.
+    pub archives: Vec<PathBuf>,
+    /// How much history fills the store while the node runs, for the next engine that begins anew.
+    pub backlog: Duration,
     /// Makes who is told, from the instruments' names in the order of their ids.
     pub notifier: Option<MakeNotifier>,
 }
@@ -80,6 +118,15 @@ impl fmt::Debug for LiveOptions {
 
 /// Makes a notifier once the instruments are known.
 pub type MakeNotifier = Box<dyn FnOnce(Vec<String>) -> Arc<dyn Notifier> + Send>;
+
+/// Which perpetuals have order flow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OrderFlow {
+    /// All that are listed in USDT and may be traded when the node starts.
+    All,
+    /// These.
+    Of(Vec<String>),
+}
 
 /// Whether perpetuals without order flow are watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +164,9 @@ pub enum LiveError {
     /// The node cannot start or go on.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// An archive file cannot be used.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
     /// The folder cannot be used.
     #[error("{folder}: {source}")]
     Folder {
@@ -133,7 +183,12 @@ pub struct Live {
     node: Node,
     store: Arc<SqliteStore>,
     catalog: Catalog,
+    symbols: Vec<String>,
     clock: Arc<dyn Clock>,
+    /// What is read beside the node; it ends with it.
+    readers: JoinSet<()>,
+    keeper: Keeper,
+    _backlog: Backlog,
 }
 
 impl LiveOptions {
@@ -149,67 +204,138 @@ impl LiveOptions {
         self.addresses.check("addresses")?;
         let named = |source| LiveError::Folder { folder: self.folder.clone(), source };
         std::fs::create_dir_all(&self.folder).map_err(named)?;
-        let store = Arc::new(SqliteOptions::new(self.folder.join("arb.db")).open().await?);
+        let store = Arc::new(SqliteOptions::new(self.folder.join(STORE_FILE)).open().await?);
         let clock = Arc::new(VenueClock::new(Arc::clone(&self.clock)));
-        let broker = |limits| {
-            let clock: Arc<dyn Clock> = Arc::clone(&clock) as _;
-            Arc::new(Broker::new(limits, clock))
-        };
-        let venue = |what: &str| venue(what.to_owned());
-        let futures = Rest::new(&self.addresses.futures_rest, Market::Um, broker(Limits::FUTURES))
-            .map_err(venue("futures requests"))?;
-        let spot = Rest::new(&self.addresses.spot_rest, Market::Spot, broker(Limits::SPOT))
-            .map_err(venue("spot requests"))?;
-        let (unnamed, spot) = (Arc::new(SymbolTable::new([])), SpotRest::new(spot));
-        let asked = FuturesRest::new(futures.clone(), unnamed);
-        clock.measure(&asked).await.map_err(venue("the venue's clock"))?;
-        let found = discover(&asked, &spot, &self).await?;
+        let venue = Venue::new(&self.addresses, &clock)?;
+        clock.measure(&venue.unnamed).await.map_err(self::venue("the venue's clock".to_owned()))?;
+        let found = discover(&venue.unnamed, &venue.spot, &self).await?;
         let (catalog, known) = register(&store, &found).await?;
-        let futures = FuturesRest::new(futures, Arc::new(symbols(&catalog)));
-        let watched = found.watched(&catalog, &self.symbols)?;
+        let futures = FuturesRest::new(venue.unnamed.rest().clone(), Arc::new(symbols(&catalog)));
+        let watched = found.watched(&catalog)?;
         let log = self.folder.join("log");
-        if !is_log(&log) {
-            let clock: &dyn Clock = &*clock;
-            let past = History { venue: &futures, store: &store, catalog: &catalog, clock };
-            past.read(&watched, self.history, &progress).await?;
-        }
+        let past = History { venue: &futures, store: &store, catalog: &catalog, clock: &*clock };
+        let unread = if is_log(&log) {
+            past.without_trades(&watched).await?
+        } else {
+            self.import(&store, found.order_flow()).await?;
+            watched.clone()
+        };
+        past.read(&unread, self.history, &progress).await?;
         let run = run_id(&store, &*clock).await?;
-        let config = self.config(run, known)?;
+        let config = self.config(run, known, found.order_flow())?;
         let mut options = NodeOptions::new(config, self.registry, LogOptions::new(log));
         options.clock = Arc::clone(&clock) as _;
         options.store = Some(Arc::clone(&store) as Arc<dyn Store>);
-        let names = catalog.iter().map(|(_, instrument)| instrument.symbol.clone()).collect();
-        options.notifier = self.notifier.map(|make| make(names));
+        options.notifier = self.notifier.map(|make| make(names(&catalog)));
         options.rates_every = RATES_EVERY;
+        let backlog = Backlog::new(&futures, &store, &catalog, Arc::clone(&clock) as _);
+        let backlog = backlog.of(&watched, self.backlog);
         let feed = FeedConfig {
             addresses: self.addresses,
-            watched,
+            watched: watched.clone(),
             tracker: arb_binance::TrackerConfig::default(),
             funding_history: FUNDING_HISTORY,
+            counters: Arc::new(FeedCounters::default()),
+            dialer: Arc::new(Dialer::new(Arc::clone(&clock) as _)),
+            books: None,
         };
+        options.gauges.push(venue.shown(&feed, &clock).gauges());
         options.feeds = vec![
-            market_feed(feed, (futures.clone(), spot), Arc::clone(&clock) as _),
-            clock_feed(futures, Arc::clone(&clock)),
+            market_feed(feed, (futures.clone(), venue.spot), Arc::clone(&clock) as _),
+            clock_feed(futures.clone(), Arc::clone(&clock)),
         ];
         let node = Node::start(options).await?;
-        Ok(Live { node, store, catalog, clock })
+        let year = YearReader {
+            venue: futures,
+            store: Arc::clone(&store),
+            catalog: catalog.clone(),
+            clock: Arc::clone(&clock) as _,
+            watched,
+        };
+        let mut readers = JoinSet::new();
+        readers.spawn(year.run());
+        let keeper = Keeper::start(Arc::clone(&store), Arc::clone(&clock) as _, self.keep);
+        let symbols = found.order_flow().to_vec();
+        let _backlog = backlog.start();
+        Ok(Live { node, store, catalog, symbols, clock, readers, keeper, _backlog })
+    }
+
+    /// Brings the archive files of symbols with order flow into the store.
+    async fn import(&self, store: &SqliteStore, symbols: &[String]) -> Result<(), LiveError> {
+        if self.archives.is_empty() {
+            return Ok(());
+        }
+        let report = import_archives(store, &self.archives, symbols, &|_, _| {}).await?;
+        let ImportReport { files, verified, skipped, trades, others } = report;
+        tracing::info!(
+            "archives: {files} files, {verified} of them with a checksum, {trades} trades and \
+             {others} other rows; {skipped} files are of other symbols"
+        );
+        Ok(())
     }
 
     fn config(
         &self,
         run: RunId,
         known: Vec<arb_core::Instrument>,
+        symbols: &[String],
     ) -> Result<EngineConfig, ConfigError> {
         let priced = |spec| InstrumentConfig { spec, spread_bps: 1.into() };
         let mut config = EngineConfig::new(known.into_iter().map(priced).collect());
         config.run = run;
         config.account = self.account;
+        config.risk = self.risk;
         for strategy in &self.strategies {
-            let text = restricted(&strategy.text, &self.symbols);
+            let text = restricted(&strategy.text, symbols);
             config = config.with_strategy(&strategy.file, &text)?;
         }
         Ok(config)
     }
+}
+
+/// Requests to both markets, each with its budget.
+struct Venue {
+    /// Futures, before instruments have their numbers.
+    unnamed: FuturesRest,
+    spot: SpotRest,
+    /// The same budget as in `spot`.
+    spot_broker: Arc<Broker>,
+}
+
+impl Venue {
+    fn new(addresses: &Addresses, clock: &Arc<VenueClock>) -> Result<Self, LiveError> {
+        let broker = |limits| {
+            let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
+            Arc::new(Broker::new(limits, clock))
+        };
+        let failed = |what: &str| venue(what.to_owned());
+        let spot_broker = broker(Limits::SPOT);
+        let futures = Rest::new(&addresses.futures_rest, Market::Um, broker(Limits::FUTURES))
+            .map_err(failed("futures requests"))?;
+        let spot = Rest::new(&addresses.spot_rest, Market::Spot, Arc::clone(&spot_broker))
+            .map_err(failed("spot requests"))?;
+        let unnamed = FuturesRest::new(futures, Arc::new(SymbolTable::new([])));
+        Ok(Self { unnamed, spot: SpotRest::new(spot), spot_broker })
+    }
+
+    /// The figures of the feed and of both budgets.
+    fn shown(&self, feed: &FeedConfig, clock: &Arc<VenueClock>) -> Shown {
+        Shown {
+            counters: Arc::clone(&feed.counters),
+            futures: Arc::clone(self.unnamed.rest().broker()),
+            spot: Arc::clone(&self.spot_broker),
+            clock: Arc::clone(clock) as _,
+        }
+    }
+}
+
+/// How people are told of each instrument, by its number.
+fn names(catalog: &Catalog) -> Vec<String> {
+    let name = |instrument: &arb_core::Instrument| match instrument.market {
+        Market::Um => instrument.symbol.clone(),
+        Market::Spot | Market::Cb => format!("{} spot", instrument.symbol),
+    };
+    catalog.iter().map(|(_, instrument)| name(instrument)).collect()
 }
 
 /// The text with `"symbols": "all"` as a list on the same line, so that errors name the author's
@@ -253,7 +379,7 @@ fn symbols(catalog: &Catalog) -> SymbolTable {
 /// The run of this folder: made from the time of its first start, kept in the store.
 async fn run_id(store: &SqliteStore, clock: &dyn Clock) -> Result<RunId, LiveError> {
     use arb_core::port::BookStore as _;
-    let key = "node.run";
+    let key = RUN_KEY;
     let value = match store.setting(key).await? {
         Some(setting) => setting.value,
         None => {
@@ -284,37 +410,6 @@ fn base36(number: i64) -> String {
     digits.iter().rev().collect()
 }
 
-fn market_feed(
-    config: FeedConfig,
-    (futures, spot): (FuturesRest, SpotRest),
-    clock: Arc<dyn Clock>,
-) -> Feed {
-    let with_flow = config.watched.iter().filter(|each| each.order_flow);
-    Feed {
-        name: "market".to_owned(),
-        instruments: with_flow.map(|each| each.instrument).collect(),
-        open: Box::new(move |resume: &Resume| {
-            let mut config = config.clone();
-            for each in &mut config.watched {
-                let last = resume.last_trade_ids.get(each.instrument.index());
-                each.last_id = last.copied().flatten();
-            }
-            let feed = VenueFeed::start(&config, futures.clone(), spot.clone(), Arc::clone(&clock));
-            Box::new(feed) as Box<dyn MarketFeed>
-        }),
-    }
-}
-
-fn clock_feed(futures: FuturesRest, clock: Arc<VenueClock>) -> Feed {
-    Feed {
-        name: "clock".to_owned(),
-        instruments: Vec::new(),
-        open: Box::new(move |_| {
-            Box::new(ClockFeed::new(futures.clone(), Arc::clone(&clock))) as Box<dyn MarketFeed>
-        }),
-    }
-}
-
 impl Live {
     /// The node.
     #[must_use]
@@ -332,6 +427,18 @@ impl Live {
     #[must_use]
     pub const fn catalog(&self) -> &Catalog {
         &self.catalog
+    }
+
+    /// The symbols with order flow.
+    #[must_use]
+    pub fn symbols(&self) -> &[String] {
+        &self.symbols
+    }
+
+    /// What the upkeep of the store did last; none before it ran.
+    #[must_use]
+    pub fn upkeep(&self) -> watch::Receiver<Option<UpkeepReport>> {
+        self.keeper.reports()
     }
 
     /// The venue's time.
@@ -352,39 +459,15 @@ impl Live {
     ///
     /// # Errors
     /// Why it had ended before, or what could not be written.
-    pub async fn stop(self) -> Result<Stopped, LiveError> {
+    pub async fn stop(mut self) -> Result<Stopped, LiveError> {
+        self.readers.shutdown().await;
         let stopped = self.node.stop().await?;
+        drop(self.keeper);
         if let Ok(store) = Arc::try_unwrap(self.store) {
             store.close().await;
         }
         Ok(stopped)
     }
-}
-
-/// How the machine's clock stands against the venue's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClockReading {
-    /// Milliseconds that the venue is ahead.
-    pub offset_ms: i64,
-    /// How wrong that may be, milliseconds.
-    pub uncertainty_ms: i64,
-}
-
-/// Whether the venue answers from here, and how `clock` stands against its own.
-///
-/// # Errors
-/// [`LiveError::Venue`] with what a person should do, [`LiveError::Config`] for bad addresses.
-pub async fn probe(
-    addresses: &Addresses,
-    clock: Arc<dyn Clock>,
-) -> Result<ClockReading, LiveError> {
-    addresses.check("addresses")?;
-    let clock = Arc::new(VenueClock::new(clock));
-    let broker = Arc::new(Broker::new(Limits::FUTURES, Arc::clone(&clock) as Arc<dyn Clock>));
-    let venue = || venue("the venue's clock".to_owned());
-    let rest = Rest::new(&addresses.futures_rest, Market::Um, broker).map_err(venue())?;
-    let rest = FuturesRest::new(rest, Arc::new(SymbolTable::new([])));
-    Ok(clock.measure(&rest).await.map_err(venue())?.reading())
 }
 
 #[cfg(test)]

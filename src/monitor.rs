@@ -47,5 +47,5 @@ async fn opportunity(
         return Ok(None);
     };
     let settled = store.funding(of, row.at.plus(-HISTORY), row.at.plus(1)).await?;
-    Ok(Some(Opportunity::new(&instrument.symbol, row, &settled, terms)))
+    Ok(Some(Opportunity::new(instrument, row, &settled, terms)))
 }

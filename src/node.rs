@@ -11,6 +11,7 @@
 //!
 //! The library reads no signals and starts no runtime: a host does, and calls [`Node::stop`].
 
+mod backup;
 mod cell;
 mod clock;
 mod driver;
@@ -25,6 +26,7 @@ mod notes;
 mod projection;
 mod rates;
 mod replica;
+mod requests;
 mod settings;
 mod snapshot;
 mod start;
@@ -41,6 +43,7 @@ use arb_core::{EngineConfig, Registry};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
+pub use self::backup::HeldState;
 pub use self::clock::{ScaledClock, WallClock};
 use self::driver::Stop;
 pub use self::error::NodeError;
@@ -49,6 +52,9 @@ pub use self::handle::Handle;
 pub use self::metrics::{Buckets, Gauges, LATENCY_BOUNDS_US, Metrics};
 use self::notes::Alive;
 use crate::record::log::{LogOptions, Seq, Torn};
+
+/// Name of a node's stream in its store, unless told otherwise.
+pub const STREAM: &str = "node";
 
 /// How long the background tasks may take to catch up when the node stops.
 const LAST_RESPECTS: Duration = Duration::from_secs(3);
@@ -100,7 +106,7 @@ impl NodeOptions {
             feeds: Vec::new(),
             store: None,
             notifier: None,
-            stream: "node".to_owned(),
+            stream: STREAM.to_owned(),
             warm_up: Duration::from_mins(24 * 60 + 15),
             keep: Duration::from_hours(7 * 24),
             queue: 1_024,

@@ -9,11 +9,15 @@
 #![allow(clippy::float_cmp, clippy::cast_precision_loss, clippy::cast_possible_truncation)]
 #![allow(clippy::cast_sign_loss, clippy::cast_possible_wrap, unreachable_pub)]
 
+#[cfg(all(feature = "accounts", feature = "memory", feature = "sqlite"))]
+mod accounts;
 mod carry;
 mod determinism;
 mod golden;
 mod indicators;
 mod klines;
+#[cfg(all(feature = "live", feature = "sim"))]
+mod live;
 mod naive;
 #[cfg(all(feature = "node", feature = "memory"))]
 mod node;

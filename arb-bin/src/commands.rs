@@ -1,13 +1,17 @@
 //! One file a command.
 
+mod accounts;
 pub(crate) mod backtest;
 pub(crate) mod backup;
 pub(crate) mod bench;
 pub(crate) mod carry;
+pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod doctor;
+pub(crate) mod fetch;
 pub(crate) mod funding;
 pub(crate) mod indicators;
+pub(crate) mod invite;
 mod live;
 pub(crate) mod parity;
 pub(crate) mod rates;
@@ -17,6 +21,7 @@ pub(crate) mod sim;
 pub(crate) mod strategies;
 pub(crate) mod sweep;
 pub(crate) mod tape;
+pub(crate) mod user;
 
 /// Flags that contradict each other or name nothing: exit code 2.
 #[derive(Debug)]

@@ -8,6 +8,7 @@
 )]
 
 mod commands;
+mod config;
 mod market_data;
 mod output;
 mod progress;
@@ -18,8 +19,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    backtest, backup, bench, carry, demo, doctor, funding, indicators, parity, rates, replay, run,
-    sim, strategies, sweep, tape,
+    backtest, backup, bench, carry, config as configuration, demo, doctor, fetch, funding,
+    indicators, invite, parity, rates, replay, run, sim, strategies, sweep, tape, user,
 };
 
 /// Back-tests order-flow strategies on recorded Binance trades, exactly.
@@ -36,14 +37,23 @@ enum Command {
     Demo(Box<demo::Args>),
     /// Run the live node: funding rates, order flow, signals, paper trades
     Run(Box<run::Args>),
+    /// Write, check and show the settings of a node
+    #[command(subcommand)]
+    Config(configuration::Command),
     /// What every perpetual's funding pays, from the folder of a node
     Rates(rates::Args),
+    /// Fetch history into a store or a file: by requests, from the public archive, from files
+    Fetch(Box<fetch::Args>),
     /// Look whether a node could run here, and say what to do where it could not
     Doctor(doctor::Args),
     /// Copy the store of a node into one checked file, while it runs
     Backup(backup::Backup),
     /// Bring a backup into a folder
     Restore(backup::Restore),
+    /// Invite people to register with the REST host
+    Invite(invite::Args),
+    /// Manage who has an account: roles, bans, passwords
+    User(user::Args),
     /// Run strategies over recorded trades and report trades and R
     Backtest(Box<backtest::Args>),
     /// Run the funding carry over hourly bars, or over funding rates alone
@@ -79,10 +89,14 @@ fn main() -> ExitCode {
     let outcome = match command {
         Command::Demo(args) => demo::run(&args),
         Command::Run(args) => run::run(&args),
+        Command::Config(command) => configuration::run(&command),
         Command::Rates(args) => rates::run(&args),
+        Command::Fetch(args) => fetch::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Backup(args) => backup::backup(&args),
         Command::Restore(args) => backup::restore(&args),
+        Command::Invite(args) => invite::run(&args),
+        Command::User(args) => user::run(&args),
         Command::Backtest(args) => backtest::run(&args),
         Command::Carry(args) => carry::run(&args),
         Command::Replay(args) => replay::run(&args),

@@ -19,6 +19,11 @@ impl Progress {
         Self { bar, started: std::time::Instant::now() }
     }
 
+    /// Learns how many units there are.
+    pub(crate) fn resize(&self, total: u64) {
+        self.bar.set_length(total);
+    }
+
     /// Moves the bar.
     pub(crate) fn set(&self, done: u64) {
         if self.bar.is_hidden() && self.started.elapsed() > Duration::from_secs(1) {

@@ -32,6 +32,8 @@ pub enum Priority {
     Orders,
     /// Market data: stops at three quarters of the weight.
     MarketData,
+    /// What nobody waits for: stops at half of the weight.
+    History,
 }
 
 /// A count of requests of its own.
@@ -183,6 +185,7 @@ impl Budget {
         let cap = match priority {
             Priority::Orders => self.weight.limit,
             Priority::MarketData => self.weight.limit - self.weight.limit.div_ceil(4),
+            Priority::History => self.weight.limit / 2,
         };
         let mut verdict = self.weight.check(cost.weight, cap);
         if let Some(pool) = cost.pool.map(|pool| self.pool(pool)) {

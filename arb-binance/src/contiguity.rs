@@ -109,6 +109,15 @@ impl TradeTracker {
         Self { next_id: last_id.checked_add(1), ..Self::new(instrument, config) }
     }
 
+    /// Tells of a hole that an earlier tracker left, which was announced then; ids that are not
+    /// behind the last one are left out.
+    pub fn missing(&mut self, first: u64, last: u64) {
+        let Some(known) = self.last_id() else { return };
+        if first <= last && last <= known {
+            self.holes.add(first, last, Timestamp::EPOCH);
+        }
+    }
+
     /// What was met so far.
     #[must_use]
     pub const fn counters(&self) -> TrackerCounters {
@@ -226,6 +235,32 @@ impl TradeTracker {
             self.lost_contact = true;
             out.push(EventKind::Gap(Gap { instrument: self.instrument, after_id }));
         }
+    }
+
+    /// Takes trades, ascending, that the venue has and no connection brought although one
+    /// delivers: contact was lost without a word. Those behind the last trade are given in order,
+    /// and contact counts as lost until a connection brings the next one. Tells how many there were.
+    pub fn overlooked(
+        &mut self,
+        trades: &[Trade],
+        now: Timestamp,
+        out: &mut Vec<EventKind>,
+    ) -> usize {
+        let is_new = |trade: &&Trade| {
+            let waits = self.waiting.contains_key(&trade.id);
+            self.next_id.is_none_or(|next| trade.id >= next) && !waits
+        };
+        let new: Vec<Trade> = trades.iter().filter(is_new).copied().collect();
+        if new.is_empty() {
+            return 0;
+        }
+        self.announce(out);
+        for trade in &new {
+            self.trade(*trade, now, out);
+        }
+        self.give_up_waiting(now, out);
+        self.announce(out);
+        new.len()
     }
 
     /// The next request that is due, oldest hole first; none while one is being answered.

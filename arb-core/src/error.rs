@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// The source of an error, kept for the log.
 pub(crate) type Source = Box<dyn StdError + Send + Sync + 'static>;
 
@@ -31,7 +33,7 @@ pub enum NumError {
 }
 
 /// A configuration that must not start.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{file}{line}: {field}: {message}")]
 #[non_exhaustive]
 pub struct ConfigError {
@@ -46,7 +48,7 @@ pub struct ConfigError {
 }
 
 /// A line number inside a message: prints as `:7`, or as nothing when unknown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line(pub Option<usize>);
 
 impl std::fmt::Display for Line {
@@ -186,7 +188,7 @@ pub enum AuthError {
     /// The role is too low for the call.
     #[error("the call needs the role {needed}")]
     Forbidden {
-        /// The lowest role that may call.
+        /// The lowest role that may call, and where a role is not enough what else.
         needed: &'static str,
     },
     /// The invite is unknown, used up or expired, deliberately not told apart.
@@ -198,7 +200,7 @@ pub enum AuthError {
     /// The value cannot be used; the field is the request's.
     #[error("{field}: {message}")]
     Weak {
-        /// `email`, `password`, `name`, `scopes`.
+        /// `email`, `password`, `name`, `scopes`, `uses`, `expires_at`.
         field: &'static str,
         /// What is wrong, and what is allowed.
         message: String,
@@ -218,4 +220,7 @@ pub enum AuthError {
     /// The account store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The system failed: no random numbers, no thread.
+    #[error("the accounts failed: {0}")]
+    System(#[source] Source),
 }

@@ -188,6 +188,15 @@ impl MarketState {
         self.windows.holes.has_unfilled()
     }
 
+    /// The holes of the last day that may still be filled, oldest first.
+    pub fn unfilled_holes(&self) -> impl Iterator<Item = Hole> {
+        let instrument = self.id;
+        self.windows.holes.unfilled().map(move |missing| {
+            let Missing { from_id, to_id, start, end, .. } = *missing;
+            Hole { instrument, from_id, to_id, start, end }
+        })
+    }
+
     /// Whether arithmetic left its range; the instrument then takes no further part.
     #[must_use]
     pub const fn is_quarantined(&self) -> bool {

@@ -12,6 +12,9 @@
 //! | market, IOC, marketable GTC | at the first trade at or after its time, plus half the spread plus slippage; a limit bounds that price |
 //! | stop | at the worse of stop and trigger trade, plus slippage; after a mark trigger at the next trade |
 //! | resting limit | at its price as maker, by a trade strictly through it, or in the queue ([`FillModel`]) |
+//!
+//! Where trades were missed, what rested is filled by them once they are known, at their own time;
+//! an IOC that opens risk and was still on its way ends unfilled.
 
 #![deny(clippy::float_arithmetic)]
 

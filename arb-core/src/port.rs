@@ -7,6 +7,7 @@ mod accounts;
 mod desk;
 mod lab;
 mod store;
+mod told;
 
 use std::fmt;
 use std::time::Duration;
@@ -22,13 +23,15 @@ pub use self::desk::{
 };
 pub use self::lab::Lab;
 pub use self::store::{
-    AccountStore, ApiKey, AuditEntry, BookStore, CarryRow, Catalog, CheckReport, Cursor, FillRow,
-    Finding, FundingRow, IdRange, IndicatorRow, InstrumentKey, InstrumentStore, Invite, KeepDays,
-    Lease, LeaseStore, Listed, LogEntry, LogSource, MarketStore, Mode, NewUser, NoteRow, OrderRow,
-    Page, RateSnapshot, RefreshToken, Setting, SignalFilter, SignalRow, Store, TapeExtent,
-    TapeStore, TradeFilter, TradeResult, TradeRow, TransferRow, Upkeep, UpkeepReport, UserChange,
-    UserRecord, UserRole,
+    AccountStore, Answer, ApiKey, AuditEntry, BookStore, CarryRow, Catalog, CheckReport,
+    CommandStore, Cursor, DeskStore, FillRow, Finding, FundingRow, IdRange, IndicatorRow,
+    InstrumentKey, InstrumentStore, Invite, KeepDays, Lease, LeaseStore, Listed, LogEntry,
+    LogSource, MarketStore, Mode, NewRequest, NewUser, NoteRow, OrderRow, Page, RateSnapshot,
+    RefreshToken, Request, RequestState, Setting, Shown, SignalFilter, SignalRow, Store,
+    StoredRequest, TakenRequest, TapeExtent, TapeStore, TradeFilter, TradeResult, TradeRow,
+    TransferRow, Upkeep, UpkeepReport, UserChange, UserRecord, UserRole,
 };
+pub use self::told::told;
 use crate::error::VenueError;
 use crate::event::Event;
 use crate::instrument::InstrumentId;
@@ -102,4 +105,21 @@ pub trait Notifier: Send + Sync {
     /// # Errors
     /// [`VenueError`] when the message could not be delivered now.
     async fn notify(&self, output: &Output) -> Result<(), VenueError>;
+
+    /// Tells what is due at a time whether something happened or not, such as a day's summary; it
+    /// is called once a minute of venue time, and again after a failure.
+    ///
+    /// # Errors
+    /// [`VenueError`] when the message could not be delivered now.
+    async fn elapsed(&self, _now: Timestamp) -> Result<(), VenueError> {
+        Ok(())
+    }
+
+    /// What it has to remember over a restart, as text; nothing unless it says so.
+    fn memory(&self) -> Option<String> {
+        None
+    }
+
+    /// Takes what it remembered, before the first note.
+    fn recall(&self, _memory: &str) {}
 }

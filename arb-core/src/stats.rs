@@ -15,7 +15,7 @@ pub use self::carry::CarrySummary;
 pub use self::deflated_sharpe::{DeflatedSharpe, Moments, expected_max_sharpe};
 pub use self::funding::{
     DatedRate, FundingHole, FundingOrderError, FundingStats, FundingTotals, IntervalChange,
-    utc_year,
+    covers_year, start_of_year, utc_year,
 };
 pub use self::normal::{normal_cdf, normal_quantile};
 pub use self::opportunity::{CarryTerms, Opportunity};

@@ -24,6 +24,7 @@ use crate::host::Host;
 use crate::idempotency::Idempotency;
 use crate::limits::Limits;
 use crate::metrics::{OpenStreams, Requests};
+use crate::stream::Hub;
 
 /// How long an expensive read waits for its turn.
 const HEAVY_WAIT: Duration = Duration::from_secs(2);
@@ -47,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) requests: Requests,
     pub(crate) streams: Arc<OpenStreams>,
+    pub(crate) hub: Hub,
     heavy: Semaphore,
     next_request: AtomicU64,
     stopping: watch::Sender<Stopping>,
@@ -79,6 +81,7 @@ impl App {
         let boot = format!("{:08x}", RandomState::new().build_hasher().finish() >> 32);
         Self(Arc::new(Shared {
             started_at: host.clock.now(),
+            hub: Hub::new(&boot, options.max_streams),
             boot,
             rates: RatesCache::default(),
             timed: TimedCache::default(),

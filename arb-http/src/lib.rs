@@ -11,6 +11,7 @@ mod auth;
 pub mod body;
 mod cache;
 mod coins;
+mod dashboard;
 mod edge;
 mod error;
 mod extract;
@@ -22,6 +23,8 @@ mod metrics;
 mod openapi;
 mod router;
 mod serve;
+mod stall;
+mod stream;
 
 pub use crate::coins::Coins;
 pub use crate::error::{ErrorBody, Flaw, ValidationBody};

@@ -17,6 +17,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use crate::api;
 use crate::app::App;
 use crate::error::{ErrorBody, ValidationBody};
+use crate::stream;
 
 const PATH: &str = "/api/openapi.json";
 /// The page runs its own scripts and asks this host, nothing else.
@@ -48,7 +49,8 @@ pub fn openapi_json() -> String {
 
 /// The routes, and the document of them.
 pub(crate) fn documented() -> (Router<App>, Document) {
-    let routes = OpenApiRouter::with_openapi(Base::openapi()).merge(api::routes());
+    let routes =
+        OpenApiRouter::with_openapi(Base::openapi()).merge(api::routes()).merge(stream::routes());
     let (router, mut document) = routes.split_for_parts();
     let scheme = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)

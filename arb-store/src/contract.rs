@@ -20,6 +20,7 @@
 pub mod account;
 pub mod book;
 pub mod concurrency;
+pub mod desk;
 pub mod lease;
 pub mod log;
 pub mod market;
@@ -79,10 +80,25 @@ macro_rules! contract {
             indicators_come_back_to_the_last_bit,
             settings_are_replaced,
         );
+        $crate::contract!(@module desk, $fresh,
+            what_is_shown_comes_back_whole,
+            what_is_shown_only_moves_forward,
+            only_the_newest_epoch_shows,
+            a_request_is_taken_once,
+            asking_again_changes_nothing,
+            a_request_whose_time_is_over_is_never_taken,
+            what_is_withdrawn_is_not_taken_and_what_is_taken_is_not_withdrawn,
+            a_request_is_answered_once_by_its_taker,
+            what_was_taken_and_not_answered_is_lost,
+            only_the_holder_of_the_lease_takes,
+            requests_and_answers_come_back_as_they_were_given,
+        );
         $crate::contract!(@module account, $fresh,
             an_invite_is_used_up_by_registering,
+            a_revoked_invite_lets_nobody_in,
             a_taken_email_leaves_the_invite_alone,
             users_are_found_and_changed,
+            the_last_admin_stays,
             a_refresh_token_is_replaced_once,
             revoking_reaches_the_whole_family,
             api_keys_belong_to_their_user,
@@ -95,6 +111,7 @@ macro_rules! contract {
         );
         $crate::contract!(@module concurrency, $fresh,
             readers_see_whole_batches,
+            a_request_has_one_fate_however_many_reach_for_it,
             many_writers_lose_nothing,
         );
     };

@@ -7,6 +7,7 @@
 
 mod account;
 mod book;
+mod desk;
 mod market;
 mod tape;
 
@@ -34,6 +35,7 @@ struct State {
     tape: tape::Tape,
     market: market::Market,
     book: book::Book,
+    desk: desk::Desk,
     accounts: account::Accounts,
     leases: BTreeMap<String, Lease>,
 }

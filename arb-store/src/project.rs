@@ -5,13 +5,12 @@
 
 use arb_core::port::{
     CarryRow, Catalog, Cursor, FillRow, FundingRow, LogEntry, LogSource, NoteRow, OrderRow,
-    SignalRow, TradeRow, TransferRow,
+    SignalRow, TradeRow, TransferRow, told,
 };
 use arb_core::{
     CarryNote, Event, EventKind, InstrumentId, Order, OrderEvent, OrderState, OrderStatus,
     OrderUpdate, Output, Qty, Signal, StoreError, Timestamp, TradeNote,
 };
-use serde_json::Value;
 
 /// A row to be written; its `id` is still to be given.
 #[derive(Debug)]
@@ -223,36 +222,14 @@ impl Record<'_> {
     }
 
     fn note(&self, ordinal: u32, output: &Output) -> Result<NoteRow, StoreError> {
-        let mut value = serde_json::to_value(output).map_err(encoding)?;
-        self.name_instruments(&mut value);
-        // Outputs are tagged from outside: an object of one entry, the variant.
-        let tagged = value.as_object().and_then(|map| map.iter().next());
-        let (kind, body) = tagged.ok_or_else(|| StoreError::Invalid {
-            table: "live_events",
-            key: format!("{} record {}", self.source.stream, self.seq),
-            what: "the output has no variant".to_owned(),
-        })?;
+        let (kind, body) = told(output, |id| self.catalog.name(id)).map_err(encoding)?;
         Ok(NoteRow {
             cursor: Cursor { epoch: self.source.epoch, seq: self.seq },
             ordinal,
             at: to_ms(self.at),
-            kind: kind.clone(),
-            body: body.to_string(),
+            kind,
+            body,
         })
-    }
-
-    /// Replaces indices of this process by names, wherever outputs carry them.
-    fn name_instruments(&self, value: &mut Value) {
-        let Value::Object(map) = value else { return };
-        for (key, inner) in map.iter_mut() {
-            let id = inner.as_u64().and_then(|id| u16::try_from(id).ok()).map(InstrumentId);
-            match (key.as_str(), id) {
-                ("instrument" | "perp" | "spot", Some(id)) => {
-                    *inner = Value::String(self.catalog.name(id));
-                }
-                _ => self.name_instruments(inner),
-            }
-        }
     }
 }
 

@@ -17,12 +17,14 @@ mod book_read;
 mod cells;
 mod check;
 mod chunk;
+mod desk;
 mod error;
 mod events;
 mod insert;
 mod instruments;
 mod lease;
 mod market;
+mod requests;
 mod schema;
 mod sealed;
 mod tape;
@@ -39,7 +41,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions as _, SqliteConnection};
 use tokio::task::JoinHandle;
 
-pub use self::backup::{BackupReport, restore};
+pub use self::backup::{BackupReport, Enclosed, restore};
 use self::error::{damaged, failed, is_busy};
 use self::writer::{Step, Writer};
 

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use arb_core::port::{Clock, Receipt, TradingSettings, View};
-use arb_core::time::DAY;
 use arb_core::{
     Command, ConfigError, EngineConfig, Event, EventKind, FeedState, Health, Hole, InstrumentId,
     MarketState, Output, Signal, StoreError, Timestamp,
@@ -26,9 +25,9 @@ use super::feeds::{Batch, Resume};
 use super::grid::Grid;
 use super::journal::{Begins, Journal};
 use super::metrics::{Counters, add, set};
-use super::notes::NoteRing;
+use super::notes::{Held, NoteRing};
 use super::settings;
-use super::view::Viewer;
+use super::view::{Viewer, names};
 use crate::record::log::{LogHeader, Poisoned, Seq, poison};
 
 /// What a host wants, on its way to the engine.
@@ -79,8 +78,6 @@ pub(super) struct Driver {
     pub(super) owed: usize,
     /// Something happened that a view shows.
     pub(super) news: News,
-    /// Holes of the last day, which feeds may fill.
-    pub(super) holes: Vec<Hole>,
     /// What was last said about the log's health.
     pub(super) log_state: FeedState,
 }
@@ -261,8 +258,13 @@ impl Driver {
         let counters = &self.ends.counters;
         add(&counters.events, events.len() as u64);
         counters.last_batch_ns.store(received.as_nanos(), Ordering::Relaxed);
-        if let Some(EventKind::Trade(last)) = events.last().map(|event| &event.kind) {
-            counters.feed_lag.add((received.since(last.ts).max(0) / 1_000).unsigned_abs());
+        match events.last().map(|event| &event.kind) {
+            Some(EventKind::Trade(last)) => {
+                counters.feed_lag.add((received.since(last.ts).max(0) / 1_000).unsigned_abs());
+            }
+            // Feeds that are opened again go on behind the last trade, so they are told it now.
+            Some(EventKind::Gap(_)) => self.news = News::Some,
+            _ => {}
         }
         for event in events.drain(..) {
             let event = Event { at, kind: event.kind };
@@ -379,29 +381,28 @@ impl Driver {
         if self.cell.out.is_empty() {
             return;
         }
-        let mut configured = false;
-        for output in self.cell.out.iter().skip(from) {
+        let is_configured = |output: &Output| matches!(output, Output::Configured { .. });
+        if self.cell.out.iter().skip(from).any(is_configured) {
+            self.ends.notes.name(names(&self.cell.engine));
+            self.viewer.reconfigured();
+            if let Some(Ok(header)) = self.cell.engine.config().map(LogHeader::new) {
+                self.journal.set_header(header);
+            }
+        }
+        let event = self.journal.buffer.last().saturating_sub(from as u64);
+        for (ordinal, output) in (0..).zip(&self.cell.out).skip(from) {
             // An output that cannot be encoded would be one that cannot be replayed: the next
             // start finds it missing and says so.
             let Ok(seq) = self.journal.buffer.output(output) else { continue };
             match output {
-                Output::Hole(hole) => {
-                    add(&self.ends.counters.gaps, 1);
-                    self.holes.push(*hole);
-                }
+                Output::Hole(_) => add(&self.ends.counters.gaps, 1),
                 Output::Dropped { .. } => add(&self.ends.counters.dropped, 1),
-                Output::Configured { .. } => configured = true,
                 _ => {}
             }
             set(&self.ends.counters.noted_seq, seq);
-            self.ends.notes.push(seq, output.clone());
+            let output = output.clone();
+            self.ends.notes.push(Held { event, ordinal, at: self.at, output });
             self.news = News::Some;
-        }
-        if configured {
-            self.viewer.reconfigured();
-        }
-        if configured && let Some(Ok(header)) = self.cell.engine.config().map(LogHeader::new) {
-            self.journal.set_header(header);
         }
     }
 
@@ -442,10 +443,11 @@ impl Driver {
         let view = self.viewer.view(&self.cell, seq, self.at);
         self.ends.view.send_replace(Arc::new(view));
         self.ends.signals.send_replace(self.viewer.signals());
-        let oldest = self.at.plus(-DAY);
-        self.holes.retain(|hole| hole.end >= oldest);
-        let last_trade_ids = last_trade_ids(&self.cell);
-        self.ends.resume.send_replace(Resume { last_trade_ids, holes: self.holes.clone() });
+        self.ends.resume.send_replace(Resume {
+            last_trade_ids: last_trade_ids(&self.cell),
+            last_settlements: last_settlements(&self.cell),
+            holes: unfilled_holes(&self.cell),
+        });
     }
 
     /// Takes in what has come, and makes everything durable.
@@ -466,9 +468,25 @@ pub(super) fn words(panic: &(dyn std::any::Any + Send)) -> String {
     text.unwrap_or_else(|| "a panic without words".to_owned())
 }
 
-/// Ids of the last trades the engine has.
-pub(super) fn last_trade_ids(cell: &Cell) -> Vec<Option<u64>> {
+/// What the engine still lacks, of all instruments.
+fn unfilled_holes(cell: &Cell) -> Vec<Hole> {
     let count = cell.engine.config().map_or(0, |config| config.instruments.len());
     let ids = (0..u16::try_from(count).unwrap_or(u16::MAX)).map(InstrumentId);
-    ids.map(|id| cell.engine.market(id).and_then(MarketState::last_trade_id)).collect()
+    ids.filter_map(|id| cell.engine.market(id)).flat_map(MarketState::unfilled_holes).collect()
+}
+
+/// Ids of the last trades the engine has.
+pub(super) fn last_trade_ids(cell: &Cell) -> Vec<Option<u64>> {
+    of_each(cell, MarketState::last_trade_id)
+}
+
+/// The last settlements the engine was told.
+fn last_settlements(cell: &Cell) -> Vec<Option<Timestamp>> {
+    of_each(cell, |market| market.inputs().last_settlement())
+}
+
+fn of_each<T>(cell: &Cell, what: impl Fn(&MarketState) -> Option<T>) -> Vec<Option<T>> {
+    let count = cell.engine.config().map_or(0, |config| config.instruments.len());
+    let ids = (0..u16::try_from(count).unwrap_or(u16::MAX)).map(InstrumentId);
+    ids.map(|id| cell.engine.market(id).and_then(&what)).collect()
 }

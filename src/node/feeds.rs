@@ -26,8 +26,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 pub struct Resume {
     /// Id of the last trade the engine has of each instrument; none where it has none.
     pub last_trade_ids: Vec<Option<u64>>,
-    /// Holes of the last day; those that were filled meanwhile may be among them, and filling them
-    /// again changes nothing.
+    /// The last settlement of funding the engine was told of each instrument.
+    pub last_settlements: Vec<Option<Timestamp>>,
+    /// Holes of the last day that the engine still has, also those of an earlier life.
     pub holes: Vec<Hole>,
 }
 

@@ -3,6 +3,8 @@
 //! Invariant: it reads durable records only and runs them through the same engine code, so what it
 //! writes is what was logged, and the log is checked against the code all the time. A chunk is
 //! repeated until the store has all of it; the cursor stands in the store and moves with the rows.
+//! What the node shows of itself follows the rows, so that a reader never sees a view whose past is
+//! not stored.
 //! While the store is down the log waits, and no segment is removed that the store or the next
 //! start still needs.
 
@@ -10,15 +12,20 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use arb_core::port::{Catalog, LogEntry, LogSource, Mode, Store};
-use arb_core::{EngineConfig, PaperVenue, Registry, StoreError};
+use arb_core::port::{
+    Catalog, Cursor, DecisionRow, Desk as _, LogEntry, LogSource, Mode, Shown, Store,
+};
+use arb_core::{EngineConfig, Event, EventKind, Output, PaperVenue, Registry, StoreError};
 use tokio::sync::watch;
 
+use super::driver::News;
 use super::error::NodeError;
+use super::handle::Handle;
 use super::metrics::{Counters, add, set};
 use super::projection::Chunk;
 use super::replica::Replica;
 use super::snapshot;
+use super::view::Viewer;
 use crate::record::log::{LogCursor, LogOptions, Seq, remove_before, segment_ends};
 
 /// Events of one chunk.
@@ -26,6 +33,8 @@ const CHUNK: usize = 2_000;
 /// How long the lease of the stream holds without being renewed.
 const LEASE: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Time between two views in the store, when neither a tick nor an operator asks for one.
+const SHOW_EVERY: Duration = Duration::from_secs(3);
 
 /// What a follower works with.
 #[derive(Clone)]
@@ -39,6 +48,10 @@ pub(super) struct Following {
     pub(super) rates_every: Duration,
     pub(super) durable: watch::Receiver<Seq>,
     pub(super) counters: Arc<Counters>,
+    /// Tells how the parts are.
+    pub(super) desk: Handle,
+    /// Epoch of the stream's lease, while it is held.
+    pub(super) leased: watch::Sender<Option<u64>>,
 }
 
 /// Follows the log until the driver has ended and everything durable is stored.
@@ -49,6 +62,7 @@ pub(super) async fn follow(what: Following) -> Result<(), NodeError> {
             Ok(mut follower) => follower.run().await,
             Err(error) => Err(error.into()),
         };
+        what.leased.send_replace(None);
         match followed {
             Ok(()) => return Ok(()),
             Err(Trouble::Node(NodeError::Ended)) => return Ok(()),
@@ -98,6 +112,9 @@ struct State {
     replica: Replica,
     cursor: LogCursor,
     chunk: Chunk,
+    viewer: Viewer,
+    /// Something was read that hosts should see at once.
+    news: News,
     /// The last snapshot that exists.
     snapshot: Seq,
     /// Where segments end.
@@ -112,6 +129,9 @@ struct Projected {
     renewed: tokio::time::Instant,
     /// The last record the store has.
     done: Seq,
+    /// When the node was shown last, and up to which record.
+    shown: Option<(tokio::time::Instant, Seq)>,
+    leased: watch::Sender<Option<u64>>,
 }
 
 impl Follower {
@@ -138,11 +158,13 @@ impl Follower {
             self.catch_up(upto).await?;
             // A closed channel still has its last value, which was looked at above.
             let renew = self.store.as_ref().map(Projected::renew_at);
+            let show = self.show_at();
             tokio::select! {
                 changed = durable.changed() => if changed.is_err() {
                     return self.end().await;
                 },
                 () = sleep_until(renew) => self.renew().await?,
+                () = sleep_until(show) => self.show().await?,
             }
         }
     }
@@ -167,9 +189,29 @@ impl Follower {
             }
             set(&self.what.counters.stored_seq, state.replica.seq);
             state.chunk.clear();
+            if self.show_at().is_some_and(|at| at <= tokio::time::Instant::now()) {
+                self.show().await?;
+            }
             if snapshot_due {
                 self.fold().await?;
             }
+        }
+    }
+
+    /// When the state should be shown; none while it is.
+    fn show_at(&self) -> Option<tokio::time::Instant> {
+        let (state, store) = (self.state.as_ref()?, self.store.as_ref()?);
+        match store.shown {
+            Some((_, seq)) if seq == state.replica.seq => None,
+            Some((at, _)) if state.news == News::None => Some(at + SHOW_EVERY),
+            _ => Some(tokio::time::Instant::now()),
+        }
+    }
+
+    async fn show(&mut self) -> Result<(), Trouble> {
+        match (&mut self.state, &mut self.store) {
+            (Some(state), Some(store)) => store.show(state, &self.what).await,
+            _ => Ok(()),
         }
     }
 
@@ -196,6 +238,9 @@ impl Follower {
     async fn end(&mut self) -> Result<(), Trouble> {
         let upto = *self.what.durable.borrow();
         self.catch_up(upto).await?;
+        if self.show_at().is_some() {
+            self.show().await?;
+        }
         if let Some(store) = &mut self.store {
             store.release().await;
         }
@@ -209,19 +254,37 @@ impl State {
         let folder = &what.log.folder;
         let found = snapshot::newest(folder, what.config.run, done);
         let snapshot = found.as_ref().map_or(0, |snapshot| snapshot.seq);
-        let mut replica = match found {
+        let replica = match found {
             Some(snapshot) => Replica::restore(what.registry.clone(), snapshot)?,
             None => Replica::new(what.registry.clone(), PaperVenue::new(&what.config)),
         };
-        let mut cursor = LogCursor::new(folder, replica.seq);
+        let cursor = LogCursor::new(folder, replica.seq);
         // What the store has already is run, because the engine needs it, and not stored again.
         let known = done.min(*what.durable.borrow());
-        let mut chunk = Chunk::new(what.rates_every);
-        while what.store.is_some() && replica.seq < known {
-            let Some((_, event)) = replica.next(&mut cursor, known)? else { break };
-            chunk.watch(&event);
+        let chunk = Chunk::new(what.rates_every);
+        let (viewer, news, ends) = (Viewer::default(), News::Some, Vec::new());
+        let mut own = Self { replica, cursor, chunk, viewer, news, snapshot, ends };
+        while what.store.is_some() && own.replica.seq < known {
+            let Some((_, event)) = own.replica.next(&mut own.cursor, known)? else { break };
+            own.chunk.watch(&event);
+            own.watch(&event);
         }
-        Ok(Self { replica, cursor, chunk, snapshot, ends: Vec::new() })
+        Ok(own)
+    }
+
+    /// Remembers what views need of an event that was run.
+    fn watch(&mut self, event: &Event) {
+        self.viewer.watch(event);
+        let out = &self.replica.cell.out;
+        if out.iter().any(|output| matches!(output, Output::Configured { .. })) {
+            self.viewer.reconfigured();
+        }
+        if matches!(
+            event.kind,
+            EventKind::Tick(_) | EventKind::Command(_) | EventKind::Configure(_)
+        ) {
+            self.news = News::Some;
+        }
     }
 
     fn read(&mut self, upto: Seq) -> Result<(), NodeError> {
@@ -229,6 +292,7 @@ impl State {
         // A segment ends behind the last record read when the next one was begun meanwhile.
         while self.chunk.len() < CHUNK && !self.is_snapshot_due() {
             let Some((seq, event)) = self.replica.next(&mut self.cursor, upto)? else { break };
+            self.watch(&event);
             self.chunk.take(seq, event, &self.replica.cell);
         }
         Ok(())
@@ -273,7 +337,8 @@ impl Projected {
             mode: Mode::Paper,
         };
         let renewed = tokio::time::Instant::now();
-        let mut own = Self { store, catalog: Catalog::default(), source, renewed, done: 0 };
+        let (catalog, leased) = (Catalog::default(), what.leased.clone());
+        let mut own = Self { store, catalog, source, renewed, done: 0, shown: None, leased };
         let specs: Vec<_> = what.config.instruments.iter().map(|i| i.spec.clone()).collect();
         let mut pause = Duration::from_millis(200);
         loop {
@@ -304,7 +369,9 @@ impl Projected {
         let holder = format!("run {}", self.source.run.as_str());
         self.renewed = tokio::time::Instant::now();
         let lease = self.store.hold(&self.source.stream, &holder, LEASE).await?;
-        Ok(lease.map(|lease| lease.epoch))
+        let epoch = lease.map(|lease| lease.epoch);
+        self.leased.send_replace(epoch);
+        Ok(epoch)
     }
 
     fn renew_at(&self) -> tokio::time::Instant {
@@ -329,6 +396,7 @@ impl Projected {
     }
 
     async fn release(&mut self) {
+        self.leased.send_replace(None);
         if let Ok(Some(lease)) = self.store.lease(&self.source.stream).await {
             let _ = self.store.release(&self.source.stream, &lease).await;
         }
@@ -368,6 +436,35 @@ impl Projected {
         chunk.store_market(&*self.store, &self.catalog, &what.counters).await?;
         let entries: Vec<LogEntry<'_>> = chunk.entries().collect();
         self.store.append_log(&self.source, &self.catalog, &entries).await
+    }
+}
+
+impl Projected {
+    /// Shows the state that was stored last. A store that does not take it gets the next one: the
+    /// rows are what must not be lost.
+    async fn show(&mut self, state: &mut State, what: &Following) -> Result<(), Trouble> {
+        let (replica, viewer) = (&state.replica, &mut state.viewer);
+        state.news = News::None;
+        self.shown = Some((tokio::time::Instant::now(), replica.seq));
+        if replica.cell.engine.config().is_none() {
+            return Ok(());
+        }
+        viewer.renew();
+        let shown = Shown {
+            cursor: Cursor { epoch: self.source.epoch, seq: replica.seq },
+            view: viewer.view(&replica.cell, replica.seq, replica.at),
+            decisions: viewer.signals().iter().map(DecisionRow::from).collect(),
+            parts: what.desk.health(),
+        };
+        match self.store.show(&self.source.stream, &shown).await {
+            Ok(()) => Ok(()),
+            Err(error @ StoreError::Fenced { .. }) => Err(Trouble::Store(error)),
+            Err(error) => {
+                add(&what.counters.store_failures, 1);
+                tracing::warn!(%error, "the node could not be shown in the store");
+                Ok(())
+            }
+        }
     }
 }
 

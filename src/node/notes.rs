@@ -2,17 +2,14 @@
 //!
 //! Invariant: notes are given in the order of their numbers, each once, and a reader that falls
 //! behind the ring goes on with the oldest note there is; whoever must see everything reads the
-//! store, which the log fills.
+//! store, which the log fills and which tells them in the same words.
 
 use std::collections::VecDeque;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 
-use arb_core::Output;
-use arb_core::port::{Note, Notes};
-use futures_core::Stream;
+use arb_core::port::{Note, Notes, told};
+use arb_core::{InstrumentId, Output, Timestamp};
+use futures_util::stream;
 use tokio::sync::watch;
 
 use crate::record::log::Seq;
@@ -23,43 +20,109 @@ const HELD: usize = 10_000;
 /// The newest notes.
 #[derive(Debug)]
 pub(super) struct NoteRing {
-    notes: Mutex<VecDeque<Note>>,
+    state: Mutex<State>,
     last: watch::Sender<Seq>,
+}
+
+#[derive(Debug)]
+struct State {
+    notes: VecDeque<Held>,
+    /// Names of the instruments by id. New ones come behind, so the newest names fit all notes.
+    names: Arc<[String]>,
+}
+
+/// An output with its place in the log.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    /// Number of the event it answers.
+    pub(super) event: Seq,
+    /// Counts the outputs of that event from 0.
+    pub(super) ordinal: u32,
+    /// Time of the event.
+    pub(super) at: Timestamp,
+    pub(super) output: Output,
+}
+
+impl Held {
+    /// Number of its own record: outputs stand in the log right behind their event.
+    pub(super) fn number(&self) -> Seq {
+        self.event + 1 + Seq::from(self.ordinal)
+    }
+
+    /// As hosts are told it.
+    fn told(&self, names: &[String]) -> Result<Note, serde_json::Error> {
+        let name = |id: InstrumentId| {
+            let name = names.get(id.index()).cloned();
+            name.unwrap_or_else(|| format!("instrument {}", id.0))
+        };
+        let (kind, body) = told(&self.output, name)?;
+        let at = Timestamp::from_millis(self.at.as_millis());
+        Ok(Note { seq: self.event, ordinal: self.ordinal, at, kind, body })
+    }
+}
+
+/// Where a reader stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Place {
+    /// Behind an event and its outputs.
+    Event(Seq),
+    /// Behind the record of an output.
+    Output(Seq),
+}
+
+impl Place {
+    fn has(self, note: &Held) -> bool {
+        match self {
+            Self::Event(seq) => note.event <= seq,
+            Self::Output(number) => note.number() <= number,
+        }
+    }
 }
 
 impl NoteRing {
     pub(super) fn new() -> Self {
-        Self { notes: Mutex::new(VecDeque::new()), last: watch::Sender::new(0) }
+        let state = State { notes: VecDeque::new(), names: Arc::from([]) };
+        Self { state: Mutex::new(state), last: watch::Sender::new(0) }
     }
 
-    fn held(&self) -> MutexGuard<'_, VecDeque<Note>> {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Names the instruments.
+    pub(super) fn name(&self, names: Arc<[String]>) {
+        self.state().names = names;
     }
 
     /// Adds the newest note.
-    pub(super) fn push(&self, seq: Seq, output: Output) {
-        let mut notes = self.held();
-        if notes.len() == HELD {
-            notes.pop_front();
+    pub(super) fn push(&self, note: Held) {
+        let number = note.number();
+        let mut state = self.state();
+        if state.notes.len() == HELD {
+            state.notes.pop_front();
         }
-        notes.push_back(Note { seq, output });
-        drop(notes);
-        self.last.send_replace(seq);
+        state.notes.push_back(note);
+        drop(state);
+        self.last.send_replace(number);
     }
 
-    /// The first note after a number.
-    pub(super) fn after(&self, seq: Seq) -> Option<Note> {
-        let notes = self.held();
-        let at = notes.partition_point(|note| note.seq <= seq);
-        notes.get(at).cloned()
+    /// The first note behind a place, with the names of its time.
+    fn after(&self, place: Place) -> Option<(Held, Arc<[String]>)> {
+        let state = self.state();
+        let at = state.notes.partition_point(|note| place.has(note));
+        Some((state.notes.get(at)?.clone(), Arc::clone(&state.names)))
     }
 
-    /// Waits for a note after a number; none when there will be none.
-    pub(super) async fn wait(&self, seq: Seq, alive: &mut watch::Receiver<Alive>) -> Option<Note> {
+    /// Waits for a note behind a place; none when there will be none.
+    pub(super) async fn wait(
+        &self,
+        place: Place,
+        alive: &mut watch::Receiver<Alive>,
+    ) -> Option<(Held, Arc<[String]>)> {
         let mut last = self.last.subscribe();
         loop {
-            if let Some(note) = self.after(seq) {
-                return Some(note);
+            if let Some(found) = self.after(place) {
+                return Some(found);
             }
             if *alive.borrow() == Alive::No {
                 return None;
@@ -68,16 +131,28 @@ impl NoteRing {
                 changed = last.changed() => changed.ok()?,
                 changed = alive.changed() => {
                     if changed.is_err() {
-                        return self.after(seq);
+                        return self.after(place);
                     }
                 }
             }
         }
     }
 
-    /// The notes after a number, then new ones, until the node ends.
+    /// The notes of the events after a number, then new ones, until the node ends.
     pub(super) fn stream(self: &Arc<Self>, after: Seq, alive: watch::Receiver<Alive>) -> Notes {
-        Box::pin(NoteStream { waiting: waiting(Arc::clone(self), after, alive) })
+        let reader = (Arc::clone(self), Place::Event(after), alive);
+        Box::pin(stream::unfold(reader, |(ring, mut place, mut alive)| async move {
+            loop {
+                let (held, names) = ring.wait(place, &mut alive).await?;
+                place = Place::Output(held.number());
+                match held.told(&names) {
+                    Ok(note) => return Some((note, (ring, place, alive))),
+                    Err(error) => {
+                        tracing::error!(%error, record = held.number(), "a note is left out")
+                    }
+                }
+            }
+        }))
     }
 }
 
@@ -86,36 +161,4 @@ impl NoteRing {
 pub(super) enum Alive {
     Yes,
     No,
-}
-
-type Found = Option<(Note, Arc<NoteRing>, watch::Receiver<Alive>)>;
-type Waiting = Pin<Box<dyn Future<Output = Found> + Send>>;
-
-fn waiting(ring: Arc<NoteRing>, after: Seq, mut alive: watch::Receiver<Alive>) -> Waiting {
-    Box::pin(async move {
-        let note = ring.wait(after, &mut alive).await?;
-        Some((note, ring, alive))
-    })
-}
-
-struct NoteStream {
-    waiting: Waiting,
-}
-
-impl Stream for NoteStream {
-    type Item = Note;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Note>> {
-        match self.waiting.as_mut().poll(cx) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(None) => {
-                self.waiting = Box::pin(std::future::ready(None));
-                Poll::Ready(None)
-            }
-            Poll::Ready(Some((note, ring, alive))) => {
-                self.waiting = waiting(ring, note.seq, alive);
-                Poll::Ready(Some(note))
-            }
-        }
-    }
 }

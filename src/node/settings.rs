@@ -9,7 +9,7 @@ use arb_core::port::{TierMultipliers, TradingSettings};
 use arb_core::{Budget, ConfigError, Decimal, EngineConfig, StrategyText};
 use serde_json::Value;
 
-const FILE: &str = "settings.json";
+pub(super) const FILE: &str = "settings.json";
 const MULTIPLIERS: [&str; 2] = ["standard_multiplier", "heavy_multiplier"];
 
 /// The settings that a configuration amounts to.

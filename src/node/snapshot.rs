@@ -93,6 +93,12 @@ pub(super) fn newest(log: &Path, run: RunId, most: Seq) -> Option<Snapshot> {
     })
 }
 
+/// The file of the newest whole snapshot of a run at or before `most`.
+pub(super) fn newest_file(log: &Path, run: RunId, most: Seq) -> Option<(Seq, PathBuf)> {
+    let seq = newest(log, run, most)?.seq;
+    Some((seq, log.join(FOLDER).join(format!("{seq:020}.snap"))))
+}
+
 /// Numbers of the snapshots there are, oldest first.
 pub(super) fn numbers(log: &Path) -> Vec<Seq> {
     let files = list(&log.join(FOLDER)).unwrap_or_default();

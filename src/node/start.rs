@@ -24,17 +24,19 @@ use super::grid::Grid;
 use super::handle::Handle;
 use super::journal::Journal;
 use super::metrics::{Counters, set};
-use super::notes::{Alive, NoteRing};
+use super::notes::{Alive, Held, NoteRing};
 use super::replica::Replica;
 use super::settings::{self, Paused};
 use super::tell::{Telling, tell};
-use super::view::Viewer;
+use super::view::{Viewer, names};
 use super::warm::History;
-use super::{Node, NodeOptions, Started, snapshot};
+use super::{Node, NodeOptions, Started, requests, snapshot};
 use crate::record::log::{
     LogCursor, LogHeader, LogWriter, Opened, Poisoned, Seq, poison, poisoned,
 };
 
+/// Trades of a new instrument read at once.
+const NEWCOMER_PAGE: usize = 10_000;
 /// Commands that may wait for the engine.
 const COMMANDS: usize = 64;
 
@@ -75,6 +77,7 @@ pub(super) async fn start(mut options: NodeOptions) -> Result<Node, NodeError> {
     let from = started.records;
     begin(&mut driver, &options, &mut started).await?;
     driver.publish();
+    notes.name(names(&driver.cell.engine));
 
     let (alive, lives) = watch::channel(Alive::Yes);
     let handle = Handle {
@@ -97,10 +100,13 @@ pub(super) async fn start(mut options: NodeOptions) -> Result<Node, NodeError> {
     let mut tasks = JoinSet::new();
     if let Some(notifier) = options.notifier.take() {
         let folder = options.log.folder.clone();
-        let telling = Telling { notifier, notes, alive: lives, counters, folder, from };
+        let clock = Arc::clone(&options.clock);
+        let telling = Telling { notifier, notes, alive: lives, counters, clock, folder, from };
         tasks.spawn(tell(telling));
     }
-    tasks.spawn(watch_over(following(&options, durable, &handle), handle.clone()));
+    let following = following(&options, durable, &handle);
+    tasks.spawn(requests::serve(&following));
+    tasks.spawn(watch_over(following, handle.clone()));
     let feeds = open(std::mem::take(&mut options.feeds), &intake);
     let driver = tokio::spawn(driver.run());
     Ok(Node { handle, started, driver, feeds, tasks, alive })
@@ -131,7 +137,6 @@ fn driver(
         folder: options.log.folder.clone(),
         max_waiting: options.max_waiting,
         news: News::Some,
-        holes: Vec::new(),
         log_state: FeedState::Up,
     }
 }
@@ -155,6 +160,8 @@ fn following(options: &NodeOptions, durable: watch::Receiver<Seq>, handle: &Hand
         rates_every: options.rates_every,
         durable,
         counters: Arc::clone(&handle.counters),
+        desk: handle.clone(),
+        leased: watch::Sender::new(None),
     }
 }
 
@@ -225,8 +232,9 @@ fn rerun(
         let step = catch_unwind(AssertUnwindSafe(|| replica.next(&mut cursor, last)));
         match step {
             Ok(Ok(Some((seq, _)))) => {
-                for (output, at) in replica.cell.out.iter().zip(seq + 1..) {
-                    notes.push(at, output.clone());
+                let (event, at) = (seq, replica.at);
+                for (ordinal, output) in (0..).zip(&replica.cell.out) {
+                    notes.push(Held { event, ordinal, at, output: output.clone() });
                 }
             }
             Ok(Ok(None)) => return Ok(replica),
@@ -271,6 +279,12 @@ async fn begin(
     if driver.cell.engine.config_hash() != Some(hash.as_str()) {
         configure(driver, options, now).await?;
     }
+    if !is_new && let Some(store) = &options.store {
+        started.warmed += newcomers(driver, options, &**store).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "no history of new instruments from the store");
+            0
+        });
+    }
     for (index, last) in (0..).zip(last_trade_ids(&driver.cell)) {
         // The log ends somewhere in the past: whatever came since was not seen.
         if let Some(after_id) = last {
@@ -297,6 +311,35 @@ async fn configure(
         }
         None => Ok(()),
     }
+}
+
+/// Gives the engine the stored trades of instruments that it never saw trade: they were added to a
+/// log that lives. No tick comes between them, so bars and windows are laid by the trades' own
+/// times and nothing is decided meanwhile; tells how many trades.
+async fn newcomers(
+    driver: &mut Driver,
+    options: &NodeOptions,
+    store: &dyn Store,
+) -> Result<u64, StoreError> {
+    let broken = |error: NodeError| StoreError::Backend(Box::new(error));
+    let specs: Vec<_> = options.config.instruments.iter().map(|i| i.spec.clone()).collect();
+    let catalog = store.register(&specs).await?;
+    let from = options.clock.now().plus(-nanos(options.warm_up));
+    let mut count = 0;
+    for (of, last) in catalog.iter().map(|(of, _)| of).zip(last_trade_ids(&driver.cell)) {
+        let mut next = if last.is_none() { store.first_id_at(of.key, from).await? } else { None };
+        while let Some(id) = next {
+            let page = store.trades(of, id, NEWCOMER_PAGE).await?;
+            next = page.last().map(|last| last.id + 1);
+            for trade in page {
+                let at = driver.at.max(trade.ts);
+                driver.input(Event { at, kind: EventKind::Trade(trade) }).await.map_err(broken)?;
+                count += 1;
+            }
+            driver.tend().await.map_err(broken)?;
+        }
+    }
+    Ok(count)
 }
 
 /// Runs stored history through the engine; tells how many events.

@@ -10,6 +10,7 @@
 //! the last segment may be torn; it is cut off there and kept in a file beside it. Damage anywhere
 //! else refuses the log, because everything behind it would be doubtful.
 
+mod copy;
 mod cursor;
 mod encode;
 mod poison;
@@ -20,6 +21,7 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 
+pub use self::copy::{LogPart, parts_after};
 pub use self::cursor::{LogCursor, LogRecord};
 pub use self::encode::LogBuffer;
 pub use self::poison::{Poisoned, poison};

@@ -239,7 +239,11 @@ impl Place {
     }
 
     pub fn replayed(&self) -> Replayed {
-        replay(LogView::open(&self.log()).unwrap(), Registry::builtin()).unwrap()
+        self.replayed_by(Registry::builtin())
+    }
+
+    pub fn replayed_by(&self, registry: Registry) -> Replayed {
+        replay(LogView::open(&self.log()).unwrap(), registry).unwrap()
     }
 
     /// What is stored, ids ascending.

@@ -6,17 +6,18 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
-use arb::live::{Addresses, LiveOptions, Others};
+use arb::Timestamp;
+use arb::live::Addresses;
 use arb::node::ScaledClock;
 use arb::sim::{
     FaultPlan, MarketConfig, SimMarket, SimServer, VenueConfig, VenueLimits, known_symbols, symbol,
     symbols,
 };
-use arb::{AccountConfig, Registry, Timestamp};
 use tokio::net::TcpListener;
 
-use super::live::{LiveArgs, block_on, discord, live};
+use super::live::{LiveArgs, block_on, live, options, start_log};
 use super::usage;
+use crate::config::{Config, Settings, Symbols, Variables, Which};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -36,37 +37,31 @@ pub(crate) struct Args {
     live: LiveArgs,
 }
 
+/// A file of settings is read only where it is named, and its folder is never used: the demo must
+/// not write simulated trades into the folder of a real node.
 pub(crate) fn run(args: &Args) -> Result<()> {
+    let which = args.live.config.as_deref().map_or(Which::Without, Which::Named);
+    let config = Config::load(which, &Variables::of_process(), &args.live.flags())?;
+    start_log(config.settings.log)?;
     let temporary = tempfile::tempdir().context("a temporary folder")?;
     let folder = args.data.clone().unwrap_or_else(|| temporary.path().to_owned());
     block_on(async {
-        let server = venue(args).await?;
+        let server = venue(args, &config.settings).await?;
         let addresses = Addresses::from_json("sim", &serde_json::to_string(server.addresses())?)?;
         let clock = ScaledClock::new(server.now(), args.speed);
-        let account =
-            AccountConfig { initial_balance: args.live.balance, ..AccountConfig::default() };
-        let options = LiveOptions {
-            addresses,
-            clock: Arc::new(clock),
-            folder,
-            symbols: args.live.symbols.clone(),
-            others: Others::Watched,
-            strategies: args.live.strategies()?,
-            registry: Registry::builtin(),
-            account,
-            history: args.live.history(),
-            notifier: discord()?,
-        };
-        live(&args.live, options, server.addresses()).await
+        let options = options(&config, (addresses, Arc::new(clock)), folder)?;
+        live(&args.live, &config, options, server.addresses()).await
     })
 }
 
 /// The venue, without limits of requests: the node reads hours of trades before it begins.
-async fn venue(args: &Args) -> Result<SimServer> {
+async fn venue(args: &Args, settings: &Settings) -> Result<SimServer> {
     let mut specs = symbols(known_symbols());
-    for name in &args.live.symbols {
-        if !specs.iter().any(|spec| spec.symbol == *name) {
-            specs.push(symbol(name));
+    if let Symbols::Listed(names) = &settings.symbols {
+        for name in names {
+            if !specs.iter().any(|spec| spec.symbol == *name) {
+                specs.push(symbol(name));
+            }
         }
     }
     let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

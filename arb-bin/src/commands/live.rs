@@ -8,60 +8,101 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use arb::live::{HistoryProgress, Live, LiveOptions, MakeNotifier};
+use arb::live::{Addresses, HistoryProgress, Live, LiveOptions, MakeNotifier, OrderFlow, Others};
 use arb::notify::{Discord, Heartbeat};
-use arb::port::Notifier;
+use arb::port::{Clock, Notifier};
+use arb::{AccountConfig, Registry};
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 
-pub(crate) use self::log::LogFormat;
+pub(crate) use self::log::start as start_log;
 use self::table::Table;
 use super::strategies;
+use crate::config::{Config, Flag, LogFormat, Secret, Symbols};
 use crate::output;
 use crate::terminal::{counted, duration};
 
-/// What both commands are told.
-#[derive(Clone, Debug, clap::Args)]
+/// What both commands are told; what is left out comes from the configuration.
+#[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct LiveArgs {
-    /// Symbols with order flow, scored every 15 seconds
-    #[arg(long, value_delimiter = ',', default_value = "BTCUSDT,ETHUSDT,XRPUSDT,SOLUSDT",
-        value_parser = crate::market_data::symbol)]
-    pub(crate) symbols: Vec<String>,
-    /// Strategies: built-in names or files
-    #[arg(long, value_delimiter = ',', default_value = "v51_baseline,v52_8signals")]
-    pub(crate) strategy: Vec<String>,
+    /// Perpetuals with order flow, scored every 15 seconds: names with commas between, or all
+    #[arg(long)]
+    symbols: Option<String>,
+    /// Strategies: built-in names or files, with commas between
+    #[arg(long)]
+    strategy: Option<String>,
     /// Balance of the paper account at the first start, quote currency
-    #[arg(long, default_value = "10000")]
-    pub(crate) balance: arb::Money,
+    #[arg(long)]
+    balance: Option<String>,
     /// Hours of trades that the first start reads; entries need four and a quarter
-    #[arg(long, default_value_t = 4.5, value_parser = hours)]
-    pub(crate) history_hours: f64,
+    #[arg(long)]
+    history_hours: Option<String>,
+    /// How logs are written, on stderr
+    #[arg(long, value_enum)]
+    log: Option<LogFormat>,
+    /// File of settings, as arb config init writes it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     /// Print one line of JSON when it is ready
     #[arg(long)]
     pub(crate) ready_json: bool,
-    /// How logs are written, on stderr
-    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
-    pub(crate) log: LogFormat,
-}
-
-fn hours(text: &str) -> Result<f64, String> {
-    let hours: f64 = text.parse().map_err(|_| format!("{text:?} is no number of hours"))?;
-    if (0.0..=48.0).contains(&hours) { Ok(hours) } else { Err("0 to 48 are allowed".to_owned()) }
 }
 
 impl LiveArgs {
-    pub(crate) fn history(&self) -> Duration {
-        Duration::from_secs_f64(self.history_hours * 3_600.0)
+    /// The flags that were given.
+    pub(crate) fn flags(&self) -> Vec<Flag> {
+        let log = self.log.and_then(|format| clap::ValueEnum::to_possible_value(&format));
+        let log = log.map(|value| value.get_name().to_owned());
+        let all = [
+            ("symbols", "--symbols", &self.symbols),
+            ("strategies", "--strategy", &self.strategy),
+            ("balance", "--balance", &self.balance),
+            ("history_hours", "--history-hours", &self.history_hours),
+            ("log", "--log", &log),
+        ];
+        all.into_iter().filter_map(|(key, flag, text)| Some((key, flag, text.clone()?))).collect()
     }
+}
 
-    pub(crate) fn strategies(&self) -> Result<Vec<arb::StrategyText>> {
-        let text = |name: &String| {
-            let (file, text) = strategies::text_of(name)?;
-            Ok(arb::StrategyText { file, text })
-        };
-        self.strategy.iter().map(text).collect()
-    }
+/// The strategies' texts, each of which builds.
+pub(crate) fn strategy_texts(config: &Config) -> Result<Vec<arb::StrategyText>> {
+    let registry = Registry::builtin();
+    let text = |name: &String| {
+        let (file, text) = strategies::text_of(name).with_context(|| config.named("strategies"))?;
+        registry.build(&file, &text)?;
+        Ok(arb::StrategyText { file, text })
+    };
+    config.settings.strategies.iter().map(text).collect()
+}
+
+/// A node as configured, on a venue.
+pub(crate) fn options(
+    config: &Config,
+    (addresses, clock): (Addresses, Arc<dyn Clock>),
+    folder: PathBuf,
+) -> Result<LiveOptions> {
+    let settings = &config.settings;
+    let account = AccountConfig { initial_balance: settings.balance.0, ..AccountConfig::default() };
+    Ok(LiveOptions {
+        addresses,
+        clock,
+        folder,
+        symbols: match &settings.symbols {
+            Symbols::All => OrderFlow::All,
+            Symbols::Listed(list) => OrderFlow::Of(list.clone()),
+        },
+        others: if settings.watch_others { Others::Watched } else { Others::LeftOut },
+        strategies: strategy_texts(config)?,
+        registry: Registry::builtin(),
+        account,
+        risk: settings.risk.into(),
+        keep: settings.keep_days.into(),
+        history: settings.history_hours.duration(),
+        archives: Vec::new(),
+        backlog: Duration::ZERO,
+        notifier: discord(config)?,
+    })
 }
 
 /// One line that says that it is ready, and where.
@@ -109,10 +150,10 @@ impl StopSignal {
 /// Starts a node, says when it is ready, shows it, and stops it in order.
 pub(crate) async fn live(
     args: &LiveArgs,
+    config: &Config,
     options: LiveOptions,
     venue: impl Serialize,
 ) -> Result<()> {
-    log::start(args.log)?;
     let folder: PathBuf = options.folder.clone();
     let mut stop = StopSignal::new()?;
     let started = tokio::select! {
@@ -120,7 +161,7 @@ pub(crate) async fn live(
         () = stop.wait() => return Ok(()),
     };
     let mut live = started;
-    let _heartbeat = heartbeat(&live);
+    let _heartbeat = heartbeat(config.settings.heartbeat_url.as_ref(), &live);
     if args.ready_json {
         let ready = Ready { pid: std::process::id(), data: &folder, venue };
         output::stdout(format_args!("{}\n", serde_json::to_string(&ready)?))?;
@@ -140,18 +181,19 @@ pub(crate) async fn live(
     finish(live, ended).await
 }
 
-/// Signs of life to `ARB_HEARTBEAT_URL`, where it is set.
-fn heartbeat(live: &Live) -> Option<JoinSet<()>> {
-    let address = std::env::var("ARB_HEARTBEAT_URL").ok()?;
+/// Signs of life, where an address is configured.
+fn heartbeat(address: Option<&Secret>, live: &Live) -> Option<JoinSet<()>> {
+    let address = address?.reveal().to_owned();
     let mut task = JoinSet::new();
     task.spawn(Heartbeat::new(address, live.node().handle()).run());
     Some(task)
 }
 
-/// Messages to `ARB_DISCORD_WEBHOOK`, where it is set; an address in a flag would be seen by all.
-pub(crate) fn discord() -> Result<Option<MakeNotifier>> {
-    let Ok(webhook) = std::env::var("ARB_DISCORD_WEBHOOK") else { return Ok(None) };
-    let discord = Discord::new(&webhook).context("ARB_DISCORD_WEBHOOK")?;
+/// Messages, where a webhook is configured; it is no flag, because those are seen by all.
+fn discord(config: &Config) -> Result<Option<MakeNotifier>> {
+    let Some(webhook) = &config.settings.discord_webhook else { return Ok(None) };
+    let discord =
+        Discord::new(webhook.reveal()).with_context(|| config.named("discord_webhook"))?;
     Ok(Some(Box::new(|symbols| Arc::new(discord.naming(symbols)) as Arc<dyn Notifier>)))
 }
 
@@ -166,14 +208,18 @@ async fn finish(live: Live, ended: Option<Result<(), arb::live::LiveError>>) -> 
     Ok(())
 }
 
-/// Says how far the history is, and when the symbol may trade.
+/// Says how far the history is, and how long the requests for it take until the symbol may trade.
 fn tell(progress: &HistoryProgress) {
-    let HistoryProgress { symbol, from, to, until, trades } = progress;
-    let (done, all) = (to.since(*from), until.since(*from).max(1));
+    let HistoryProgress { symbol, to, until, trades, left, wait, .. } = progress;
     let every = 50_000;
-    if trades % every < 1_000 || all - done < arb::time::MINUTE {
-        let left = duration((all - done).max(0));
-        let trades = counted(*trades, "trade");
-        tracing::info!(symbol, "history: {trades} read, {left} of market time to come");
+    if trades % every < 1_000 || *left == 0 {
+        let (trades, left) = (counted(*trades, "trade"), counted(*left, "trade"));
+        let back = duration(until.since(*to).max(0));
+        let wait = duration(arb::time::nanos(*wait));
+        tracing::info!(
+            symbol,
+            "history: {trades} read, back {back}; {left} to come, {wait} of requests until \
+             trading may begin"
+        );
     }
 }

@@ -12,14 +12,15 @@ use arb::{AccountConfig, Decimal};
 use serde_json::{Value, json};
 
 use super::live::{StopSignal, block_on};
+use crate::config::data_folder;
 use crate::output;
 use crate::terminal::{Style, duration, short};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Folder of a node, running or stopped
-    #[arg(long, default_value = "arb-data")]
-    data: PathBuf,
+    #[arg(long)]
+    data: Option<PathBuf>,
     /// Print again every few seconds until Ctrl-C
     #[arg(long)]
     watch: bool,
@@ -33,8 +34,9 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     block_on(async {
-        let file = args.data.join("arb.db");
-        let named = || format!("--data {}: arb run fills it", args.data.display());
+        let folder = data_folder(args.data.as_deref())?;
+        let file = folder.join("arb.db");
+        let named = || format!("--data {}: arb run fills it", folder.display());
         let store = SqliteOptions::new(file).open_read_only().await.with_context(named)?;
         let mut stop = StopSignal::new()?;
         let mut every = tokio::time::interval(Duration::from_secs(5));

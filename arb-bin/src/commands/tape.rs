@@ -1,5 +1,6 @@
 //! `arb tape`: tapes, columnar files that hold a market, and recorded trades from a seed.
 
+mod export;
 mod generate;
 mod import;
 mod info;
@@ -8,6 +9,7 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use self::export::Export;
 use self::generate::Generate;
 use self::import::Import;
 use self::info::{Info, Verify};
@@ -16,6 +18,8 @@ use self::info::{Info, Verify};
 pub(crate) enum Command {
     /// Make one tape of archive files
     Import(Import),
+    /// Make a tape of what a node stored of one market
+    Export(Export),
     /// What a tape holds, from its head and its index
     Info(Info),
     /// Read every row of a tape against its checksums
@@ -27,6 +31,7 @@ pub(crate) enum Command {
 pub(crate) fn run(command: &Command) -> Result<()> {
     match command {
         Command::Import(args) => import::run(args),
+        Command::Export(args) => export::run(args),
         Command::Info(args) => info::run(args),
         Command::Verify(args) => info::verify(args),
         Command::Gen(args) => generate::run(args),

@@ -1,64 +1,15 @@
 //! The long-running commands: they say where they are, fill their folder, and stop in order.
 
-use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
-use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use arb::Timestamp;
 use arb::port::{BookStore as _, InstrumentStore as _, MarketStore as _, TapeStore as _};
 use arb::sqlite::{SqliteOptions, SqliteStore};
+use arb::{Instrument, InstrumentId, Side, Timestamp, Trade};
 use serde_json::Value;
 
+use super::running::{Running, block_on, until};
 use super::support::Folder;
-
-/// A command that runs until it is stopped, and the line it said when it was ready.
-struct Running {
-    child: Child,
-    out: BufReader<ChildStdout>,
-    err: ChildStderr,
-    ready: Value,
-}
-
-impl Running {
-    fn start(folder: &Folder, args: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_arb"))
-            .args(args)
-            .arg("--ready-json")
-            .current_dir(folder.path(""))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        let mut err = child.stderr.take().unwrap();
-        let mut line = String::new();
-        out.read_line(&mut line).unwrap();
-        let mut said = String::new();
-        if line.is_empty() {
-            err.read_to_string(&mut said).unwrap();
-        }
-        assert!(said.is_empty(), "{args:?} ended before it was ready: {said}");
-        Self { child, out, err, ready: serde_json::from_str(&line).unwrap() }
-    }
-
-    /// Ends it as an operator does and gives what it said; it may take five seconds.
-    fn stop(mut self) -> (String, String) {
-        let started = Instant::now();
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        let (mut out, mut err) = (String::new(), String::new());
-        self.out.read_to_string(&mut out).unwrap();
-        self.err.read_to_string(&mut err).unwrap();
-        assert!(self.child.wait().unwrap().success(), "{err}");
-        assert!(started.elapsed() < Duration::from_secs(5), "{err}");
-        (out, err)
-    }
-}
-
-fn block_on<T>(what: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(what)
-}
 
 async fn store(file: &Path) -> SqliteStore {
     SqliteOptions::new(file).open_read_only().await.unwrap()
@@ -87,13 +38,11 @@ fn a_demo_fills_its_store_within_twenty_seconds_and_goes_on_where_it_stopped() {
         assert!(running.ready[key].as_str().unwrap().contains("127.0.0.1"), "{key}");
     }
     assert_eq!(running.ready["data"], "d");
-    assert_eq!(running.ready["pid"], running.child.id());
+    assert_eq!(running.ready["pid"], running.pid());
     assert_eq!(running.ready["clock"]["speed"], 1);
     let file = folder.path("d/arb.db");
-    while block_on(rows(&file)).contains(&0) {
-        assert!(ready.elapsed() < Duration::from_secs(20), "{:?}", block_on(rows(&file)));
-        std::thread::sleep(Duration::from_millis(200));
-    }
+    until("every table has rows", || !block_on(rows(&file)).contains(&0));
+    assert!(ready.elapsed() < Duration::from_secs(20), "{:?}", ready.elapsed());
     let (out, err) = running.stop();
     assert_eq!(out, "", "stdout has the one line");
     assert!(err.contains("all on the disk"), "{err}");
@@ -168,18 +117,76 @@ fn a_node_lives_on_a_simulated_venue_of_another_process_and_fills_what_it_missed
     }
     let doctor = ["doctor", "--venue-json", "venue/venue.json", "--data", "d", "--deep"];
     let told = folder.ok(&doctor).stdout;
-    assert!(told.matches("well").count() >= 3 && told.contains("no damage"), "{told}");
+    assert!(told.contains("no damage") && !told.contains("bad "), "{told}");
+    for check in [
+        "settings",
+        "futures",
+        "clock",
+        "spot requests",
+        "market streams",
+        "public streams",
+        "spot streams",
+        "coinbase",
+        "folder",
+        "disk",
+        "store",
+        "log",
+    ] {
+        let line = told.lines().find(|line| line.contains(check));
+        assert!(line.is_some_and(|line| !line.starts_with("bad")), "{check}: {told}");
+    }
+    let json = folder.ok(&[&doctor[..], &["--json"]].concat()).stdout;
+    let report: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&report["well"], report["checks"].as_array().unwrap().len()), (&true.into(), 12));
     sim.stop();
-    folder.arb(&doctor).refused(1, &["1 problem"]);
+    folder.arb(&doctor).refused(1, &["problems found"]);
 }
 
 /// Trades of BTCUSDT that are stored, and holes between them.
-async fn extent(file: &Path) -> (u64, usize) {
+pub(crate) async fn extent(file: &Path) -> (u64, usize) {
     let store = store(file).await;
     let catalog = store.catalog().await.unwrap();
     let Some(of) = catalog.find(arb::Market::Um, "BTCUSDT") else { return (0, 0) };
     let extent = store.extent(of.key).await.unwrap();
     (extent.map_or(0, |extent| extent.count), store.holes(of.key).await.unwrap().len())
+}
+
+/// Trades of a market that were made long before today.
+fn old_trades(count: u64) -> Vec<Trade> {
+    let trade = |id: u64| Trade {
+        instrument: InstrumentId(0),
+        id,
+        price: "60000".parse().unwrap(),
+        qty: "0.001".parse().unwrap(),
+        ts: Timestamp::from_millis(1_700_000_000_000 + id.cast_signed()),
+        taker_side: Side::Buy,
+    };
+    (1..=count).map(trade).collect()
+}
+
+#[test]
+fn the_store_of_a_running_node_is_kept_up() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path("d")).unwrap();
+    block_on(async {
+        let store = SqliteOptions::new(folder.path("d/arb.db")).open().await.unwrap();
+        let (tick, lot) = ("0.1".parse().unwrap(), "0.001".parse().unwrap());
+        let spec = Instrument::perpetual("OLDUSDT", tick, lot);
+        let catalog = store.register(&[spec]).await.unwrap();
+        store.append_trades(&catalog, &old_trades(9_000)).await.unwrap();
+        store.close().await;
+    });
+    let demo = ["demo", "--data", "d", "--symbols", "BTCUSDT", "--history-hours", "0"];
+    let mut running = Running::start(&folder, &demo);
+    let line = running.wait_for("upkeep:");
+    assert!(line.contains("8192 trades sealed, 0 trades and 0 other rows removed"), "{line}");
+    running.stop();
+    let settings = "[keep_days]\ntape = 30\n";
+    folder.write("arb.toml", settings);
+    let mut running = Running::start(&folder, &[&demo[..], &["--config", "arb.toml"]].concat());
+    let line = running.wait_for("upkeep:");
+    assert!(line.contains("9000 trades and"), "what somebody asks for is done: {line}");
+    running.stop();
 }
 
 #[test]

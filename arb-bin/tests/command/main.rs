@@ -1,7 +1,15 @@
 //! What the command promises about files, flags, streams and messages, run as a user runs it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
+mod accounts;
+mod config;
+mod fetch;
+mod kill;
+#[path = "../../../tests/live/ledger.rs"]
+mod ledger;
 mod live;
 mod outputs;
+mod paper;
+mod running;
 mod support;
 mod tapes;

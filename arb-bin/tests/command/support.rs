@@ -49,6 +49,13 @@ impl Folder {
         Run::of(command.current_dir(self.dir.path()).args(args).output().unwrap())
     }
 
+    /// A run with variables of the environment.
+    pub(crate) fn arb_with(&self, env: &[(&str, &str)], args: &[&str]) -> Run {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_arb"));
+        command.current_dir(self.dir.path()).args(args).envs(env.iter().copied());
+        Run::of(command.output().unwrap())
+    }
+
     /// A back-test of `tape.csv` with the smallest strategy.
     pub(crate) fn backtest(&self, more: &[&str]) -> Run {
         let mut args = vec!["backtest", "--trades", "tape.csv", "--symbol", "BTCUSDT"];

@@ -314,3 +314,20 @@ proptest! {
         prop_assert_eq!(tracker.last_id(), Some(61));
     }
 }
+
+#[test]
+fn trades_that_no_connection_brought_are_given_and_contact_counts_as_lost() {
+    let mut tracker = tracker(1);
+    assert_eq!(feed(&mut tracker, &[5, 6], 0), ["5", "6"]);
+    let mut out = Vec::new();
+    assert_eq!(tracker.overlooked(&[trade(5), trade(6)], at(40_000), &mut out), 0);
+    assert!(out.is_empty() && tracker.is_complete(), "a quiet instrument");
+    let found = tracker.overlooked(&[trade(7), trade(8)], at(40_000), &mut out);
+    assert_eq!(
+        (found, short(&out)),
+        (2, ["gap after 6", "7", "8", "gap after 8"].map(str::to_owned).to_vec())
+    );
+    assert!(!tracker.is_complete(), "the stream is still silent");
+    assert_eq!(feed(&mut tracker, &[7, 8, 9], 50_000), ["9"]);
+    assert!(tracker.is_complete() && tracker.request(at(60_000)).is_none());
+}

@@ -4,18 +4,25 @@
 //! counts as lost, whatever the socket claims. That also catches the retired paths, which accept a
 //! subscription and then send nothing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use arb_core::VenueError;
+use arb_core::time::nanos;
+use arb_core::{Market, VenueError};
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
+use serde::Deserialize;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
+use tokio_tungstenite::tungstenite::http::Response;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Bytes, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
+use super::advice::{explained, stay_away};
+use super::dialer::Dialer;
 use super::line::LineEvent;
+use crate::wire::rest::{Refused, refusal};
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -28,6 +35,8 @@ const MOST_FRAMES: usize = 256;
 const BATCH: usize = 100;
 /// Between two messages; futures allow ten a second and spot five, pongs included.
 const BETWEEN_MESSAGES: Duration = Duration::from_millis(300);
+/// Time before streams that were refused are asked for again.
+const AFTER_REFUSAL: Duration = Duration::from_secs(30);
 
 /// What a connection is to do.
 #[derive(Clone, Debug)]
@@ -38,39 +47,75 @@ pub(super) struct Plan {
     pub(super) messages: Vec<String>,
     /// Longest time without a frame.
     pub(super) silence: Duration,
+    /// Lets connections be begun.
+    pub(super) dialer: Arc<Dialer>,
 }
 
 /// Subscriptions to these streams as Binance takes them.
 pub(super) fn subscriptions(streams: &[String]) -> Vec<String> {
-    let message = |(id, batch): (usize, &[String])| {
-        serde_json::json!({"method": "SUBSCRIBE", "params": batch, "id": id + 1}).to_string()
-    };
-    streams.chunks(BATCH).enumerate().map(message).collect()
+    let batches = streams.chunks(BATCH).enumerate();
+    batches.map(|(number, batch)| subscription(number + 1, batch)).collect()
 }
 
-fn lost(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> VenueError {
-    VenueError::Disconnected(what.into())
+/// One of them.
+pub(super) fn subscription(id: usize, streams: &[String]) -> String {
+    serde_json::json!({"method": "SUBSCRIBE", "params": streams, "id": id}).to_string()
 }
 
-async fn connect(address: &str) -> Result<Socket, VenueError> {
+fn lost(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> End {
+    VenueError::Disconnected(what.into()).into()
+}
+
+/// Why a connection ended.
+struct End {
+    error: VenueError,
+    /// How long the venue wants to be left alone, in its own time.
+    stay_away: Option<Duration>,
+}
+
+impl From<VenueError> for End {
+    fn from(error: VenueError) -> Self {
+        Self { error, stay_away: None }
+    }
+}
+
+async fn connect(address: &str, dialer: &Dialer) -> Result<Socket, End> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = WebSocketConfig::default()
         .max_message_size(Some(LARGEST_FRAME))
         .max_frame_size(Some(LARGEST_FRAME));
+    dialer.admit(address).await;
     let connecting = connect_async_with_config(address, Some(config), true);
     match timeout(CONNECT_TIME_OUT, connecting).await {
         Ok(Ok((socket, _))) => Ok(socket),
+        Ok(Err(tungstenite::Error::Http(answer))) => Err(refused_handshake(&answer, dialer)),
         Ok(Err(error)) => Err(lost(error)),
         Err(_) => Err(lost(format!("no connection within {CONNECT_TIME_OUT:?}"))),
     }
 }
 
+/// What an answer other than the switch to WebSocket means: the same as to a request.
+fn refused_handshake(answer: &Response<Option<Vec<u8>>>, dialer: &Dialer) -> End {
+    let status = answer.status().as_u16();
+    let header = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
+    let retry_after = header.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
+    let body = answer.body().as_deref().unwrap_or_default();
+    let now = dialer.clock().now();
+    let error = refusal(&Refused { market: Market::Um, status, body, retry_after, now });
+    let stay_away = stay_away(status, &error);
+    End { error: explained(error, status), stay_away }
+}
+
 /// Connects, subscribes and hands on what comes until something ends it, and tells that end.
 pub(super) async fn run(plan: Plan, number: u64, out: Told) {
     let mut is_up = false;
-    let error = follow(plan, number, &out, &mut is_up).await;
+    let dialer = Arc::clone(&plan.dialer);
+    let End { error, stay_away } = follow(plan, number, &out, &mut is_up).await;
     let reason = error.to_string().into();
-    out.tell(LineEvent::Down { connection: number, was_up: is_up, reason }).await;
+    // Venue time may run faster than ours.
+    let clock = dialer.clock();
+    let stay_away = stay_away.map(|wait| clock.wait(clock.now().plus(nanos(wait))));
+    out.tell(LineEvent::Down { connection: number, was_up: is_up, reason, stay_away }).await;
 }
 
 /// Where a connection tells what it meets: everything to the line's owner, ups and downs to its
@@ -91,8 +136,8 @@ impl Told {
 
 /// `Up` is told before the first frame that is not the answer to a subscription: only then does
 /// the venue deliver.
-async fn follow(plan: Plan, number: u64, out: &Told, is_up: &mut bool) -> VenueError {
-    let mut socket = match connect(&plan.address).await {
+async fn follow(plan: Plan, number: u64, out: &Told, is_up: &mut bool) -> End {
+    let mut socket = match connect(&plan.address, &plan.dialer).await {
         Ok(socket) => socket,
         Err(error) => return error,
     };
@@ -116,6 +161,9 @@ async fn follow(plan: Plan, number: u64, out: &Told, is_up: &mut bool) -> VenueE
         let (frames, end) = batch(frame, &mut socket);
         if !frames.is_empty() {
             quiet_until = Instant::now() + plan.silence;
+            if let Some(refused) = frames.iter().find_map(|bytes| refused_subscription(bytes)) {
+                return refused;
+            }
             if !*is_up && !frames.iter().all(|bytes| is_answer(bytes)) {
                 *is_up = true;
                 out.tell(LineEvent::Up { connection: number }).await;
@@ -134,13 +182,17 @@ async fn follow(plan: Plan, number: u64, out: &Told, is_up: &mut bool) -> VenueE
 fn batch(
     first: Option<Result<Message, tungstenite::Error>>,
     socket: &mut Socket,
-) -> (Vec<Bytes>, Option<VenueError>) {
+) -> (Vec<Bytes>, Option<End>) {
     let mut frames = Vec::new();
     let mut next = Some(first);
     while let Some(frame) = next {
         match frame {
             None => return (frames, Some(lost("the venue closed the connection"))),
             Some(Err(error)) => return (frames, Some(lost(error))),
+            Some(Ok(Message::Close(why))) => {
+                let why = why.map(|why| why.to_string()).unwrap_or_default();
+                return (frames, Some(lost(format!("the venue closed the connection {why}"))));
+            }
             Some(Ok(frame)) => frames.extend(payload(frame)),
         }
         next = if frames.len() < MOST_FRAMES { socket.next().now_or_never() } else { None };
@@ -165,4 +217,30 @@ fn is_answer(bytes: &[u8]) -> bool {
         || starts(br#"{"error""#)
         || starts(br#"{"code""#)
         || starts(br#"{"type":"subscriptions""#)
+        || starts(br#"{"type":"error""#)
+}
+
+/// What the venue says about a request that it does not carry out: an error, or a code and a text.
+#[derive(Deserialize)]
+struct Refusal {
+    error: Option<serde_json::Value>,
+    code: Option<i32>,
+    msg: Option<String>,
+}
+
+/// A subscription that was refused leaves its streams silent, so it ends the connection. On
+/// Coinbase it only means that a coin is not listed there, which is told by its reader.
+fn refused_subscription(bytes: &[u8]) -> Option<End> {
+    if !is_answer(bytes) {
+        return None;
+    }
+    let Refusal { error, code, msg } = serde_json::from_slice(bytes).ok()?;
+    let reason = match (error, code) {
+        (Some(error), _) => error.to_string(),
+        (None, Some(code)) => format!("{code} {}", msg.unwrap_or_default()),
+        (None, None) => return None,
+    };
+    let reason = format!("streams were refused, they are asked for again later: {reason}");
+    let error = VenueError::Rejected { code: code.unwrap_or_default(), reason };
+    Some(End { error, stay_away: Some(AFTER_REFUSAL) })
 }

@@ -1,34 +1,42 @@
 //! All market data of the venue as the engine's events.
 //!
-//! | line | path | streams |
-//! |---|---|---|
-//! | market | `/market` | trades of instruments with order flow, marks of all, liquidations of all |
-//! | public | `/public` | quotes of instruments with order flow |
-//! | spot | `/stream` | trades and quotes of spot instruments, quotes for the premium |
-//! | Coinbase | | tickers of the coins, and of USDT |
+//! | looking for | where |
+//! |---|---|
+//! | which connections, and what they subscribe | `plan` |
+//! | what frames, answers and polls become | `state` |
+//! | whether an instrument is quiet, or its stream is | `quiet` |
+//! | silence and peg as the engine is told | `health` |
+//! | what is counted and logged | `counters`, `report` |
 //!
 //! Invariant: every trade id of an instrument with order flow is told once, or told missing
-//! ([`TradeTracker`]); nothing is dropped because the engine is slow: the lines wait, and the venue
-//! cuts a connection that waits too long, which is a gap like any other.
+//! ([`TradeTracker`](crate::TradeTracker)); nothing is dropped because the engine is slow: the
+//! lines wait, and the venue cuts a connection that waits too long, which is a gap like any other.
 
+mod counters;
+mod health;
+mod plan;
+mod quiet;
+mod report;
 mod state;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arb_core::port::{Clock, MarketFeed};
-use arb_core::{Event, InstrumentId, Market, Trade, VenueError};
+use arb_core::{Event, InstrumentId, Market, Timestamp, VenueError};
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
-use self::state::State;
+pub use self::counters::{FeedCounters, FeedFigures, LineFigures};
+use self::state::{Answered, Ask, State};
 use super::address::Addresses;
-use super::line::{Line, LineConfig, LineEvent};
-use super::poll::{PollConfig, Polled, Poller};
-use super::rest::{FuturesRest, SpotRest, TradeRange};
-use crate::contiguity::{BackfillRequest, TrackerConfig};
+use super::depth::{Depth, Shelf};
+use super::dialer::Dialer;
+use super::line::{Line, LineEvent};
+use super::poll::{Polled, Poller};
+use super::rest::{FuturesRest, SpotRest};
+use crate::contiguity::TrackerConfig;
 
 /// Frames of a line that wait before it does.
 const WAITING: usize = 1_024;
@@ -43,12 +51,17 @@ pub struct Watched {
     pub symbol: String,
     /// Futures or spot.
     pub market: Market,
-    /// Whether its trades and quotes are wanted; perpetuals have marks and funding anyway.
+    /// Whether its trades are wanted, and of a perpetual its quotes. Perpetuals have marks and
+    /// funding anyway, spot instruments quotes.
     pub order_flow: bool,
     /// Spot symbol and Coinbase product of its coin, such as `BTCUSDT` and `BTC-USD`.
     pub premium: Option<(String, String)>,
     /// The last trade that is stored, to go on behind it.
     pub last_id: Option<u64>,
+    /// First and last ids of holes before it, to be filled.
+    pub missing: Vec<(u64, u64)>,
+    /// The last settlement that is known, to go on behind it; perpetuals only.
+    pub settled_until: Option<Timestamp>,
 }
 
 /// What a feed is told.
@@ -60,51 +73,22 @@ pub struct FeedConfig {
     pub watched: Vec<Watched>,
     /// How missing trades are waited and asked for.
     pub tracker: TrackerConfig,
-    /// How far back settlements are read at the start.
+    /// How far back settlements are read of a perpetual of which none is known.
     pub funding_history: Duration,
+    /// What is met is counted here.
+    pub counters: Arc<FeedCounters>,
+    /// Lets connections be begun; one for everything behind an address.
+    pub dialer: Arc<Dialer>,
+    /// Where order books of instruments with order flow are shown, if they are wanted: quotes come
+    /// without them.
+    pub books: Option<Arc<Shelf>>,
 }
-
-/// What a feed met.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FeedCounters {
-    /// Frames read.
-    pub frames: u64,
-    /// Connections that ended, by line.
-    pub lost_connections: BTreeMap<&'static str, u64>,
-    /// Requests that failed for good, by what was asked for.
-    pub failed_requests: BTreeMap<&'static str, u64>,
-    /// The last failure, for people.
-    pub last_failure: Option<String>,
-    /// Records that could not be used.
-    pub dropped: u64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Source {
-    Market,
-    Public,
-    Spot,
-    Coinbase,
-}
-
-impl Source {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Market => "market",
-            Self::Public => "public",
-            Self::Spot => "spot",
-            Self::Coinbase => "coinbase",
-        }
-    }
-}
-
-/// The trades a request for missing ones brought.
-type Answered = (InstrumentId, Result<Vec<Trade>, VenueError>);
 
 /// What comes from outside.
 #[derive(Debug)]
 struct Incoming {
-    lines: Vec<(Source, mpsc::Receiver<LineEvent>, Line)>,
+    /// In the order of the plan.
+    lines: Vec<(mpsc::Receiver<LineEvent>, Line)>,
     answers: mpsc::Receiver<Answered>,
     polled: mpsc::Receiver<Polled>,
     _poller: Poller,
@@ -120,6 +104,7 @@ pub struct Feed {
     to_answers: mpsc::Sender<Answered>,
     state: State,
     upkeep: tokio::time::Interval,
+    _depth: Option<Depth>,
 }
 
 impl Feed {
@@ -133,39 +118,38 @@ impl Feed {
     ) -> Self {
         let (to_answers, answers) = mpsc::channel(64);
         let (to_polled, polled) = mpsc::channel(64);
-        let poll = poll_config(config);
-        let poller = Poller::start(futures_rest.clone(), Arc::clone(&clock), poll, to_polled);
-        let lines = lines(config).into_iter().map(|(source, line)| {
+        let polls = plan::polls(config);
+        let poller = Poller::start(futures_rest.clone(), Arc::clone(&clock), polls, to_polled);
+        let plans = plan::lines(config);
+        let state = State::new(config, &plans, clock.now());
+        let lines = plans.into_iter().map(|plan| {
             let (out, events) = mpsc::channel(WAITING);
-            (source, events, Line::start(line, out))
+            (events, Line::start(plan.config, Arc::clone(&config.dialer), out))
         });
         let incoming = Incoming { lines: lines.collect(), answers, polled, _poller: poller };
         let mut upkeep = interval(UPKEEP);
         upkeep.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let state = State::new(config);
-        Self { clock, futures_rest, spot_rest, incoming, to_answers, state, upkeep }
+        let _depth = config.books.as_ref().map(|shelf| {
+            let address = &config.addresses.futures_ws;
+            let scored = plan::polls(config).scored;
+            Depth::start(address, &scored, &futures_rest, &config.dialer, shelf)
+        });
+        Self { clock, futures_rest, spot_rest, incoming, to_answers, state, upkeep, _depth }
     }
 
-    /// What was met so far.
-    #[must_use]
-    pub const fn counters(&self) -> &FeedCounters {
-        &self.state.counters
-    }
-
-    /// Looks after missing trades, and asks for those that are due.
+    /// Looks after missing trades and silent streams, and asks for what is due.
     fn look_after(&mut self) {
-        let now = self.clock.now();
-        for request in self.state.upkeep(now) {
-            self.ask(&request);
+        for ask in self.state.upkeep(self.clock.now()) {
+            self.ask(ask);
         }
     }
 
-    fn ask(&self, request: &BackfillRequest) {
-        let BackfillRequest { instrument, from_id, limit } = *request;
-        let Some(flow) = self.state.flow(instrument) else { return };
+    fn ask(&self, ask: Ask) {
+        let Some(flow) = self.state.flow(ask.instrument()) else { return };
         let (symbol, market, out) = (flow.symbol.clone(), flow.market, self.to_answers.clone());
         let (futures, spot) = (self.futures_rest.clone(), self.spot_rest.clone());
-        let range = TradeRange::From(from_id);
+        let instrument = ask.instrument();
+        let (range, limit) = ask.range();
         tokio::spawn(async move {
             let page = match market {
                 Market::Um => futures.agg_trades(&symbol, instrument, range, limit).await,
@@ -173,9 +157,19 @@ impl Feed {
                     spot.agg_trades(&symbol, instrument, range, limit).await
                 }
             };
+            let answered = Answered { ask, trades: page.map(|page| page.rows) };
             // The feed may be gone, and nothing is missing then.
-            let _ = out.send((instrument, page.map(|page| page.rows))).await;
+            let _ = out.send(answered).await;
         });
+    }
+
+    /// Renews the lines of which a stream went silent.
+    fn renew(&mut self) {
+        for line in self.state.renewals.drain(..) {
+            if let Some((_, line)) = self.incoming.lines.get(line) {
+                line.renew();
+            }
+        }
     }
 }
 
@@ -185,13 +179,14 @@ impl MarketFeed for Feed {
         while self.state.kinds.is_empty() {
             let Incoming { lines, answers, polled, .. } = &mut self.incoming;
             tokio::select! {
-                (source, event) = any_line(lines) => {
-                    self.state.line_event(source, event, self.clock.now());
+                (line, event) = any_line(lines) => {
+                    self.state.line_event(line, event, self.clock.now());
                 }
-                Some((instrument, answer)) = answers.recv() => {
-                    self.state.answered(instrument, answer, self.clock.now());
+                Some(answered) = answers.recv() => {
+                    self.state.answered(answered, self.clock.now());
+                    self.renew();
                 }
-                Some(polled) = polled.recv() => self.state.polled(polled),
+                Some(polled) = polled.recv() => self.state.polled(polled, self.clock.now()),
                 _ = self.upkeep.tick() => self.look_after(),
             }
         }
@@ -201,83 +196,17 @@ impl MarketFeed for Feed {
     }
 }
 
-/// The next event of any line, the trades' first.
-async fn any_line(lines: &mut [(Source, mpsc::Receiver<LineEvent>, Line)]) -> (Source, LineEvent) {
+/// The next event of any line, those of trades first.
+async fn any_line(lines: &mut [(mpsc::Receiver<LineEvent>, Line)]) -> (usize, LineEvent) {
     std::future::poll_fn(|cx| {
-        for (source, events, _) in &mut *lines {
+        for (number, (events, _)) in lines.iter_mut().enumerate() {
             if let std::task::Poll::Ready(Some(event)) = events.poll_recv(cx) {
-                return std::task::Poll::Ready((*source, event));
+                return std::task::Poll::Ready((number, event));
             }
         }
         std::task::Poll::Pending
     })
     .await
-}
-
-fn poll_config(config: &FeedConfig) -> PollConfig {
-    let perpetuals = config.watched.iter().filter(|each| each.market == Market::Um);
-    let (scored, others): (Vec<&Watched>, Vec<&Watched>) =
-        perpetuals.partition(|each| each.order_flow);
-    let named = |each: &Watched| (each.instrument, each.symbol.clone());
-    PollConfig {
-        scored: scored.into_iter().map(named).collect(),
-        others: others.into_iter().map(named).collect(),
-        funding_history: config.funding_history,
-    }
-}
-
-/// The lines a configuration needs.
-fn lines(config: &FeedConfig) -> Vec<(Source, LineConfig)> {
-    let addresses = &config.addresses;
-    let of = |market| config.watched.iter().filter(move |each| each.market == market);
-    let flow = |market| of(market).filter(|each| each.order_flow);
-    let stream = |symbol: &str, name: &str| format!("{}@{name}", symbol.to_lowercase());
-    let mut lines = Vec::new();
-    let mut add = |source: Source, address: String, streams: Vec<String>| {
-        if !streams.is_empty() {
-            lines.push((source, LineConfig::streams(source.name(), address, &streams)));
-        }
-    };
-    let mut market: Vec<String> =
-        flow(Market::Um).map(|each| stream(&each.symbol, "aggTrade")).collect();
-    if of(Market::Um).next().is_some() {
-        market.extend(["!markPrice@arr@1s".to_owned(), "!forceOrder@arr".to_owned()]);
-    }
-    add(Source::Market, format!("{}/market/stream", addresses.futures_ws), market);
-    let public = flow(Market::Um).map(|each| stream(&each.symbol, "bookTicker")).collect();
-    add(Source::Public, format!("{}/public/stream", addresses.futures_ws), public);
-    let premium = |each: &Watched| each.premium.as_ref().map(|(spot, _)| spot.clone());
-    let mut spot: Vec<String> = flow(Market::Spot)
-        .flat_map(|each| ["aggTrade", "bookTicker"].map(|name| stream(&each.symbol, name)))
-        .chain(config.watched.iter().filter_map(premium).map(|spot| stream(&spot, "bookTicker")))
-        .collect();
-    spot.sort_unstable();
-    spot.dedup();
-    add(Source::Spot, format!("{}/stream", addresses.spot_ws), spot);
-    if let Some(coinbase) = coinbase_line(config) {
-        lines.push((Source::Coinbase, coinbase));
-    }
-    lines
-}
-
-fn coinbase_line(config: &FeedConfig) -> Option<LineConfig> {
-    let address = config.addresses.coinbase_ws.clone()?;
-    let premiums = config.watched.iter().filter_map(|each| each.premium.as_ref());
-    let mut products: Vec<&str> = premiums.map(|(_, product)| product.as_str()).collect();
-    if products.is_empty() {
-        return None;
-    }
-    products.push("USDT-USD");
-    products.sort_unstable();
-    products.dedup();
-    let subscribe = serde_json::json!({
-        "type": "subscribe", "product_ids": products, "channels": ["ticker"],
-    });
-    let name = Source::Coinbase.name();
-    let mut line = LineConfig::streams(name, address, &[]);
-    line.messages = vec![subscribe.to_string()];
-    line.silence = Duration::from_secs(30);
-    Some(line)
 }
 
 #[cfg(test)]

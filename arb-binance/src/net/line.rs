@@ -7,13 +7,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::tungstenite::Bytes;
 
 use super::backoff::Backoff;
 use super::connection::{self, Plan, Told};
+use super::dialer::Dialer;
 
 /// Age at which a connection is replaced; the venue ends it at 24 hours.
 const LIFE: Duration = Duration::from_secs(23 * 3_600);
@@ -28,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub struct LineConfig {
     /// For messages and as the seed of its waits, such as `market`.
-    pub name: &'static str,
+    pub name: String,
     /// Where to connect, such as `wss://fstream.binance.com/market/stream`.
     pub address: String,
     /// Messages that subscribe.
@@ -42,14 +43,21 @@ pub struct LineConfig {
 impl LineConfig {
     /// Streams of Binance, replaced after 23 hours, silent for 15 s at most.
     #[must_use]
-    pub fn streams(name: &'static str, address: String, streams: &[String]) -> Self {
+    pub fn streams(name: impl Into<String>, address: String, streams: &[String]) -> Self {
         Self {
-            name,
+            name: name.into(),
             address,
             messages: connection::subscriptions(streams),
             silence: SILENCE,
             life: LIFE,
         }
+    }
+}
+
+impl LineConfig {
+    /// Adds streams by a message of their own.
+    pub(super) fn add(&mut self, streams: &[String]) {
+        self.messages.push(connection::subscription(self.messages.len() + 1, streams));
     }
 }
 
@@ -76,6 +84,8 @@ pub enum LineEvent {
         was_up: bool,
         /// Why, for people.
         reason: Arc<str>,
+        /// How long nothing is tried because the venue asked for it, where it did.
+        stay_away: Option<Duration>,
     },
 }
 
@@ -83,6 +93,7 @@ pub enum LineEvent {
 #[derive(Debug)]
 pub struct Line {
     supervisor: JoinHandle<()>,
+    renewal: Arc<Notify>,
 }
 
 impl Drop for Line {
@@ -94,8 +105,16 @@ impl Drop for Line {
 impl Line {
     /// Starts it on the present tokio runtime; frames wait in `out` when nobody takes them.
     #[must_use]
-    pub fn start(config: LineConfig, out: mpsc::Sender<LineEvent>) -> Self {
-        Self { supervisor: tokio::spawn(Supervisor::new(config, out).run()) }
+    pub fn start(config: LineConfig, dialer: Arc<Dialer>, out: mpsc::Sender<LineEvent>) -> Self {
+        let renewal = Arc::new(Notify::new());
+        let supervisor = Supervisor::new(config, dialer, out);
+        Self { supervisor: tokio::spawn(supervisor.run(Arc::clone(&renewal))), renewal }
+    }
+
+    /// Replaces the connection by a new one that subscribes anew, as when it grows old: for a
+    /// stream that went silent while others go on.
+    pub fn renew(&self) {
+        self.renewal.notify_one();
     }
 }
 
@@ -115,6 +134,7 @@ impl Drop for Connection {
 
 struct Supervisor {
     config: LineConfig,
+    dialer: Arc<Dialer>,
     told: Told,
     /// Ups and downs of the connections.
     heard: mpsc::UnboundedReceiver<LineEvent>,
@@ -134,11 +154,11 @@ struct Held {
 }
 
 impl Supervisor {
-    fn new(config: LineConfig, owner: mpsc::Sender<LineEvent>) -> Self {
+    fn new(config: LineConfig, dialer: Arc<Dialer>, owner: mpsc::Sender<LineEvent>) -> Self {
         let (supervisor, heard) = mpsc::unbounded_channel();
         let (first, longest) = (Duration::from_millis(250), Duration::from_secs(30));
-        let backoff = Backoff::new(first, longest, config.name);
-        Self { config, told: Told { owner, supervisor }, heard, backoff, numbers: 0 }
+        let backoff = Backoff::new(first, longest, &config.name);
+        Self { config, dialer, told: Told { owner, supervisor }, heard, backoff, numbers: 0 }
     }
 
     fn connect(&mut self) -> Connection {
@@ -147,13 +167,14 @@ impl Supervisor {
             address: self.config.address.clone(),
             messages: self.config.messages.clone(),
             silence: self.config.silence,
+            dialer: Arc::clone(&self.dialer),
         };
         let task = tokio::spawn(connection::run(plan, self.numbers, self.told.clone()));
         Connection { number: self.numbers, task, began: Instant::now(), is_up: false }
     }
 
     /// Ends when nobody takes the frames any more, and with the line.
-    async fn run(mut self) {
+    async fn run(mut self, renewal: Arc<Notify>) {
         let mut held = Held { begin_at: Some(Instant::now()), ..Held::default() };
         while !self.told.owner.is_closed() {
             let next = self.next_step(&held);
@@ -161,9 +182,16 @@ impl Supervisor {
                 biased;
                 event = self.heard.recv() => match event {
                     Some(LineEvent::Up { connection }) => self.delivers(connection, &mut held),
-                    Some(LineEvent::Down { connection, .. }) => self.lose(connection, &mut held),
+                    Some(LineEvent::Down { connection, stay_away, .. }) => {
+                        self.lose(connection, stay_away, &mut held);
+                    }
                     _ => {}
                 },
+                () = renewal.notified() => {
+                    if held.current.is_some() && held.successor.is_none() {
+                        held.begin_at.get_or_insert_with(Instant::now);
+                    }
+                }
                 () = sleep_until(next) => self.step(&mut held).await,
             }
         }
@@ -194,7 +222,8 @@ impl Supervisor {
                 old.task.abort();
                 let reason = "replaced before the venue ends it".into();
                 let (connection, was_up) = (old.number, old.is_up);
-                let _ = self.told.owner.send(LineEvent::Down { connection, was_up, reason }).await;
+                let down = LineEvent::Down { connection, was_up, reason, stay_away: None };
+                let _ = self.told.owner.send(down).await;
             }
         }
         if held.successor.as_ref().is_some_and(|s| !s.is_up && now >= s.began + PATIENCE) {
@@ -226,7 +255,7 @@ impl Supervisor {
     }
 
     /// A connection ended by itself: its successor takes its place, or one is tried for.
-    fn lose(&mut self, connection: u64, held: &mut Held) {
+    fn lose(&mut self, connection: u64, stay_away: Option<Duration>, held: &mut Held) {
         let is_it = |each: &Option<Connection>| {
             each.as_ref().is_some_and(|connected| connected.number == connection)
         };
@@ -239,7 +268,8 @@ impl Supervisor {
         }
         held.retire_at = None;
         if held.current.as_ref().is_none_or(|current| self.is_old(current)) {
-            held.begin_at = Some(Instant::now() + self.backoff.next());
+            let wait = self.backoff.next().max(stay_away.unwrap_or_default());
+            held.begin_at = Some(Instant::now() + wait);
         }
     }
 }

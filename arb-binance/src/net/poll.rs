@@ -8,25 +8,24 @@
 //! Invariant: a value is told with the time the venue names; what was told before is not told
 //! again, so a slow venue repeats nothing.
 
+mod schedule;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arb_core::port::Clock;
-use arb_core::time::{HOUR, MINUTE, SECOND};
+use arb_core::time::{DAY, HOUR, MINUTE};
 use arb_core::{EventKind, FundingSettled, Input, InputValue, InstrumentId, Timestamp, VenueError};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use self::schedule::{Rotation, SETTLED_AFTER, next_ratios, next_settlements};
 use super::rest::{FuturesRest, RatioKind};
+use crate::wire::MarkUpdate;
 
-/// A settlement may take up to a minute to show.
-const SETTLED_AFTER: i64 = 65 * SECOND;
-/// The newest ratio of a period shows some time after it.
-const RATIO_AFTER: i64 = 45 * SECOND;
-const RATIO_PERIOD: i64 = 5 * MINUTE;
-/// Requests for ratios in one period: four fifths of the venue's limit.
-const RATIO_BUDGET: usize = 800;
+/// Perpetuals without a known settlement up to which each is asked for by itself.
+const FEW: usize = 50;
 /// Rows of `fundingRate` in one answer.
 const FUNDING_PAGE: usize = 1_000;
 /// The interval of symbols that `fundingInfo` leaves out.
@@ -39,7 +38,9 @@ pub struct PollConfig {
     pub scored: Vec<(InstrumentId, String)>,
     /// All other perpetuals: ratios in rotation.
     pub others: Vec<(InstrumentId, String)>,
-    /// How far back settlements are read at the start.
+    /// The last settlement that is known of each perpetual of which one is.
+    pub settled: BTreeMap<InstrumentId, Timestamp>,
+    /// How far back settlements are read where none is known.
     pub funding_history: Duration,
 }
 
@@ -53,7 +54,12 @@ pub(super) struct Poller {
 #[derive(Debug)]
 pub(super) enum Polled {
     Events(Vec<EventKind>),
-    Failed { what: &'static str, error: VenueError },
+    /// Marks and rates of all perpetuals, until the streams tell them.
+    Marks(Vec<MarkUpdate>),
+    Failed {
+        what: &'static str,
+        error: VenueError,
+    },
 }
 
 struct Shared {
@@ -72,6 +78,7 @@ impl Poller {
     ) -> Self {
         let shared = Arc::new(Shared { rest, clock, config, out });
         let mut tasks = JoinSet::new();
+        tasks.spawn(Arc::clone(&shared).marks());
         tasks.spawn(Arc::clone(&shared).settlements());
         tasks.spawn(Arc::clone(&shared).intervals());
         tasks.spawn(Arc::clone(&shared).open_interest());
@@ -101,19 +108,69 @@ impl Shared {
         self.config.scored.iter().chain(&self.config.others)
     }
 
+    /// Once at the start: the array stream tells only what changes, and begins later.
+    async fn marks(self: Arc<Self>) {
+        if self.perpetuals().next().is_none() {
+            return;
+        }
+        match self.rest.premium_index().await {
+            Ok(page) => {
+                let _ = self.out.send(Polled::Marks(page.rows)).await;
+            }
+            Err(error) => self.fail("marks of all perpetuals", error).await,
+        }
+    }
+
     async fn settlements(self: Arc<Self>) {
-        let history = arb_core::time::nanos(self.config.funding_history);
-        let mut from = self.clock.now().plus(-history);
+        let oldest = self.clock.now().plus(-arb_core::time::nanos(self.config.funding_history));
         let mut told = BTreeSet::new();
+        let mut from = self.first_settlements(oldest, &mut told).await;
         loop {
             match self.settled_since(&mut from, &mut told).await {
                 Ok(events) => self.tell(events).await,
                 Err(error) => self.fail("settled funding", error).await,
             }
-            let now = self.clock.now();
-            let hour = now.plus(-SETTLED_AFTER).floor_to(HOUR).plus(HOUR);
-            self.until(hour.plus(SETTLED_AFTER)).await;
+            self.until(next_settlements(self.clock.now())).await;
         }
+    }
+
+    /// From when on the settlements of all perpetuals are asked for: behind the oldest that is the
+    /// last known of its perpetual. Where few know none or only older ones, each of them is asked
+    /// for by itself.
+    async fn first_settlements(
+        &self,
+        oldest: Timestamp,
+        told: &mut BTreeSet<(Timestamp, InstrumentId)>,
+    ) -> Timestamp {
+        let settled = &self.config.settled;
+        let Some(newest) = settled.values().max() else { return oldest };
+        let recent = newest.plus(-DAY);
+        let is_behind =
+            |each: &&(InstrumentId, String)| settled.get(&each.0).is_none_or(|last| *last < recent);
+        let behind: Vec<&(InstrumentId, String)> = self.perpetuals().filter(is_behind).collect();
+        if behind.len() > FEW {
+            return oldest;
+        }
+        for (instrument, symbol) in behind {
+            let from = settled.get(instrument).copied().unwrap_or(oldest).max(oldest);
+            match self.rest.funding_rates(Some(symbol), from).await {
+                Ok(page) => {
+                    let fresh = |row: &FundingSettled| {
+                        self.is_unknown(row) && told.insert((row.funding_time, row.instrument))
+                    };
+                    let rows = page.rows.into_iter().filter(fresh);
+                    self.tell(rows.map(EventKind::Funding).collect()).await;
+                }
+                Err(error) => self.fail("settled funding", error).await,
+            }
+        }
+        let known = settled.values().filter(|last| **last >= recent).min();
+        known.map_or(oldest, |known| (*known).max(oldest))
+    }
+
+    /// Whether a settlement is later than what was known of its perpetual at the start.
+    fn is_unknown(&self, row: &FundingSettled) -> bool {
+        self.config.settled.get(&row.instrument).is_none_or(|last| row.funding_time > *last)
     }
 
     /// All settlements that were not told, page by page; `from` moves on to the last one.
@@ -126,10 +183,11 @@ impl Shared {
         loop {
             let page = self.rest.funding_rates(None, *from).await?;
             let count = page.rows.len() + page.dropped.len();
-            let fresh = |row: &FundingSettled| told.insert((row.funding_time, row.instrument));
-            let rows: Vec<FundingSettled> = page.rows.into_iter().filter(fresh).collect();
-            let last = rows.iter().map(|row| row.funding_time).max();
-            events.extend(rows.into_iter().map(EventKind::Funding));
+            let last = page.rows.iter().map(|row| row.funding_time).max();
+            let fresh = |row: &FundingSettled| {
+                self.is_unknown(row) && told.insert((row.funding_time, row.instrument))
+            };
+            events.extend(page.rows.into_iter().filter(fresh).map(EventKind::Funding));
             match last {
                 // The last time again, because a page may end inside it.
                 Some(last) if last > *from => *from = last,
@@ -190,19 +248,14 @@ impl Shared {
 
     async fn ratios(self: Arc<Self>) {
         let mut told = [BTreeMap::new(), BTreeMap::new()];
-        let mut turn = 0;
+        let mut rotation = Rotation::new(self.config.scored.len(), self.config.others.len());
         while self.perpetuals().next().is_some() {
-            let scored = self.config.scored.len();
-            // Two kinds of ratio each.
-            let room = (RATIO_BUDGET / 2).saturating_sub(scored).min(self.config.others.len());
-            let rest = self.config.others.iter().cycle().skip(turn).take(room);
-            for (_, symbol) in self.config.scored.iter().chain(rest) {
+            let turn = rotation.turn();
+            let others = turn.filter_map(|place| self.config.others.get(place));
+            for (_, symbol) in self.config.scored.iter().chain(others) {
                 self.ratios_of(symbol, &mut told).await;
             }
-            turn = (turn + room).checked_rem(self.config.others.len()).unwrap_or_default();
-            let now = self.clock.now();
-            let period = now.plus(-RATIO_AFTER).floor_to(RATIO_PERIOD).plus(RATIO_PERIOD);
-            self.until(period.plus(RATIO_AFTER)).await;
+            self.until(next_ratios(self.clock.now())).await;
         }
     }
 

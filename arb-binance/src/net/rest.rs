@@ -11,6 +11,7 @@ use std::time::Duration;
 use arb_core::{FundingSettled, Input, InstrumentId, Market, Timestamp, Trade, VenueError};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
+use super::advice::explained;
 use super::backoff::Backoff;
 use super::broker::Broker;
 use crate::budget::{Cost, Limits, Priority, RateLimited};
@@ -32,6 +33,7 @@ pub struct Rest {
     base: String,
     market: Market,
     broker: Arc<Broker>,
+    priority: Priority,
 }
 
 /// A query string; names and values are percent-encoded as they are added.
@@ -83,7 +85,14 @@ impl Rest {
             .user_agent(concat!("arb/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(disconnected)?;
-        Ok(Self { http, base: base.to_owned(), market, broker })
+        let priority = Priority::MarketData;
+        Ok(Self { http, base: base.to_owned(), market, broker, priority })
+    }
+
+    /// The same host for what nobody waits for.
+    #[must_use]
+    pub fn for_history(&self) -> Self {
+        Self { priority: Priority::History, ..self.clone() }
     }
 
     /// The budget it draws on.
@@ -99,7 +108,7 @@ impl Rest {
         let mut backoff = Backoff::new(half, 8 * half, path);
         let mut tries = 1;
         loop {
-            self.broker.acquire(cost, Priority::MarketData).await?;
+            self.broker.acquire(cost, self.priority).await?;
             match self.send(&address).await {
                 Err(VenueError::Disconnected(_) | VenueError::OutcomeUnknown(_))
                     if tries < TRIES => {}
@@ -158,28 +167,6 @@ async fn body(mut answer: reqwest::Response) -> Result<Vec<u8>, VenueError> {
     Ok(body)
 }
 
-/// Says what to do about the refusals that a person must act on.
-fn explained(error: VenueError, status: u16) -> VenueError {
-    let advice = match status {
-        451 => {
-            "the venue does not serve this location; run it where the venue is allowed, or use \
-             recorded or simulated data"
-        }
-        403 => {
-            "the venue's firewall refused the request; wait some minutes, and check that no proxy \
-             changes requests and that this location is served"
-        }
-        _ => return error,
-    };
-    match error {
-        VenueError::Rejected { reason, .. } => {
-            let reason = format!("{advice} ({reason})");
-            VenueError::Rejected { code: i32::from(status), reason }
-        }
-        other => other,
-    }
-}
-
 /// Which aggregate trades are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TradeRange {
@@ -212,6 +199,20 @@ pub enum RatioKind {
     TopPositions,
 }
 
+impl RatioKind {
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Accounts => "globalLongShortAccountRatio",
+            Self::TopPositions => "topLongShortPositionRatio",
+        }
+    }
+}
+
+/// What statistics are asked by: periods of five minutes.
+fn period(symbol: &str, limit: u16) -> Query {
+    Query::default().with("symbol", symbol).with("period", "5m").with("limit", limit)
+}
+
 /// Futures market data.
 #[derive(Clone, Debug)]
 pub struct FuturesRest {
@@ -230,6 +231,12 @@ impl FuturesRest {
     #[must_use]
     pub const fn rest(&self) -> &Rest {
         &self.rest
+    }
+
+    /// The same requests for what nobody waits for.
+    #[must_use]
+    pub fn for_history(&self) -> Self {
+        Self { rest: self.rest.for_history(), symbols: Arc::clone(&self.symbols) }
     }
 
     /// The venue's clock.
@@ -350,6 +357,39 @@ impl FuturesRest {
         rest::open_interest_history(&body, &self.symbols)
     }
 
+    /// Open interest of every five minutes from `from` to `to`, both included, ascending; 500 at
+    /// most, and none older than thirty days.
+    ///
+    /// # Errors
+    /// [`VenueError`].
+    pub async fn open_interest_between(
+        &self,
+        symbol: &str,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<Page<Input>, VenueError> {
+        let query = period(symbol, 500).with("startTime", from.as_millis());
+        let query = query.with("endTime", to.as_millis());
+        let body = self.rest.get("/futures/data/openInterestHist", query, Cost::FUTURES_DATA);
+        rest::open_interest_history(&body.await?, &self.symbols)
+    }
+
+    /// A long/short ratio of every five minutes from `from` to `to`, both included, ascending; 500
+    /// at most, and none older than thirty days.
+    ///
+    /// # Errors
+    /// [`VenueError`].
+    pub async fn ratios_between(
+        &self,
+        kind: RatioKind,
+        symbol: &str,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<Page<Ratio>, VenueError> {
+        let query = period(symbol, 500).with("startTime", from.as_millis());
+        let query = query.with("endTime", to.as_millis());
+        let path = format!("/futures/data/{}", kind.path());
+        rest::ratios(&self.rest.get(&path, query, Cost::FUTURES_DATA).await?, &self.symbols)
+    }
+
     /// A long/short ratio of every five minutes, newest `limit`, ascending.
     ///
     /// # Errors
@@ -360,11 +400,7 @@ impl FuturesRest {
         symbol: &str,
         limit: u16,
     ) -> Result<Page<Ratio>, VenueError> {
-        let name = match kind {
-            RatioKind::Accounts => "globalLongShortAccountRatio",
-            RatioKind::TopPositions => "topLongShortPositionRatio",
-        };
-        rest::ratios(&self.statistics(name, symbol, limit).await?, &self.symbols)
+        rest::ratios(&self.statistics(kind.path(), symbol, limit).await?, &self.symbols)
     }
 
     async fn statistics(
@@ -373,9 +409,8 @@ impl FuturesRest {
         symbol: &str,
         limit: u16,
     ) -> Result<Vec<u8>, VenueError> {
-        let query =
-            Query::default().with("symbol", symbol).with("period", "5m").with("limit", limit);
-        self.rest.get(&format!("/futures/data/{name}"), query, Cost::FUTURES_DATA).await
+        let path = format!("/futures/data/{name}");
+        self.rest.get(&path, period(symbol, limit), Cost::FUTURES_DATA).await
     }
 
     /// The order book, `limit` levels a side.

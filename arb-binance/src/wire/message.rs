@@ -244,6 +244,8 @@ pub struct Kline {
     pub trades: u64,
     /// Quantity that takers bought, base units.
     pub taker_buy_volume: Decimal,
+    /// Money for which takers bought, quote units.
+    pub taker_buy_quote_volume: Decimal,
     /// Whether the bar is finished; only then it says anything.
     pub closed: bool,
 }

@@ -18,7 +18,8 @@ pub(crate) struct SpotOf {
 }
 
 /// Prefixes of contracts that hold many coins, as `1000PEPEUSDT` does.
-const MULTIPLIERS: [(&str, u32); 3] = [("1000000", 1_000_000), ("1000", 1_000), ("1M", 1_000_000)];
+const MULTIPLIERS: [(&str, u32); 4] =
+    [("1000000", 1_000_000), ("10000", 10_000), ("1000", 1_000), ("1M", 1_000_000)];
 
 /// The spot market of each perpetual: of the same symbol, else without its multiplier.
 pub(crate) fn spot_markets(instruments: &[&Instrument]) -> Vec<Option<SpotOf>> {
@@ -182,6 +183,10 @@ mod tests {
         let found = spot_markets(&[&pepe, &sats, &coin, &same]);
         let of = |spot, multiplier| Some(SpotOf { spot: InstrumentId(spot), multiplier });
         assert_eq!(found, [of(2, 1_000), of(3, 1), None, None]);
+        let ten = Instrument::perpetual("10000LADYSUSDT", tick, lot);
+        let coin = Instrument::spot("LADYSUSDT", tick, lot);
+        let found = spot_markets(&[&ten, &coin]);
+        assert_eq!(found, [Some(SpotOf { spot: InstrumentId(1), multiplier: 10_000 }), None]);
     }
 
     proptest! {

@@ -230,7 +230,7 @@ impl Core {
             at_most(
                 Rule::UnknownOutcomes,
                 risk.max_unknown_outcomes,
-                self.guard.unknown_outcomes(),
+                self.guard.unknown_outcomes(self.now),
             ),
             absent(peg, "USDT/USD price"),
             at_most(Rule::Log, 0, i64::from(log == FeedState::Down)),
@@ -285,3 +285,6 @@ impl Core {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests;

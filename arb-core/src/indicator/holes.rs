@@ -65,6 +65,11 @@ impl Holes {
         self.is_open() || self.list.iter().any(|hole| !hole.accepted)
     }
 
+    /// The holes that may still be filled.
+    pub(crate) fn unfilled(&self) -> impl Iterator<Item = &Missing> {
+        self.list.iter().filter(|hole| !hole.accepted)
+    }
+
     pub(crate) fn accept(&mut self, next_id: u64) {
         for hole in self.list.iter_mut().filter(|hole| hole.to_id < next_id) {
             hole.accepted = true;

@@ -161,8 +161,12 @@ impl Inputs {
 
     pub(crate) fn on_funding(&mut self, funding: &FundingSettled) {
         let record = Dated { as_of: funding.funding_time, value: funding.rate };
-        let at = self.settled.partition_point(|d| d.as_of <= record.as_of);
-        self.settled.insert(at, record);
+        let at = self.settled.partition_point(|d| d.as_of < record.as_of);
+        // Told again after a restart it is still one settlement, or means would shift.
+        match self.settled.get_mut(at).filter(|known| known.as_of == record.as_of) {
+            Some(known) => *known = record,
+            None => self.settled.insert(at, record),
+        }
         let horizon = funding.funding_time.plus(-30 * DAY);
         while self.settled.front().is_some_and(|d| d.as_of < horizon) {
             self.settled.pop_front();

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::PaperConfig;
-use super::desk::{Ages, Desk, Look, Phase};
+use super::desk::{Ages, Desk, Look, Phase, Working};
 use super::fee::Fees;
 use super::fill;
 use super::latency::Requests;
@@ -17,7 +17,9 @@ use crate::config::{AccountConfig, EngineConfig};
 use crate::event::{Backfill, Configure, Event, EventKind, FundingSettled, Mark, Trade};
 use crate::instrument::InstrumentId;
 use crate::ledger::Ledger;
-use crate::order::{ClientOrderId, Order, OrderEvent, OrderKind, OrderUpdate, WorkingType};
+use crate::order::{
+    ClientOrderId, Effect, Order, OrderEvent, OrderKind, OrderUpdate, TimeInForce, WorkingType,
+};
 use crate::time::{SECOND, Timestamp};
 
 /// A simulated venue with an account of its own.
@@ -160,6 +162,7 @@ impl PaperVenue {
                 self.ledger.transfer(transfer.amount);
                 self.check_margin(event.at, out);
             }
+            EventKind::Gap(gap) => self.on_gap(gap.instrument, out),
             EventKind::Backfill(backfill) => self.on_backfill(event.at, backfill, out),
             EventKind::Configure(configure) => self.on_configure(configure),
             _ => {}
@@ -203,6 +206,25 @@ impl PaperVenue {
         if let Some(mark) = mark {
             self.ledger.apply_funding(settled, mark);
         }
+    }
+
+    /// Immediate orders that open risk end unfilled: the trade that would have filled them is among
+    /// those that were missed, and the present is not the market they were made for.
+    fn on_gap(&mut self, instrument: InstrumentId, out: &mut Vec<OrderEvent>) {
+        let Some(desk) = self.desks.get_mut(instrument.index()) else { return };
+        let is_missed = |working: &Working| {
+            let Order { effect, kind, .. } = working.order;
+            let immediate =
+                matches!(kind, OrderKind::Limit { time_in_force: TimeInForce::Ioc, .. });
+            working.phase == Phase::Taking && effect == Effect::Open && immediate
+        };
+        let missed = desk.working.iter().filter(|working| is_missed(working));
+        let missed: Vec<ClientOrderId> = missed.map(|working| working.order.id).collect();
+        for id in missed {
+            desk.remove(id);
+            out.push(OrderEvent { id, instrument, update: OrderUpdate::Expired });
+        }
+        desk.rewatch();
     }
 
     /// Trades found late fill only what was waiting at the venue when they happened.

@@ -32,6 +32,41 @@ pub enum Scope {
     Admin,
 }
 
+impl Scope {
+    /// All scopes, least first.
+    pub const ALL: [Self; 3] = [Self::Read, Self::Trade, Self::Admin];
+
+    /// The name in files and answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Trade => "trade",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The highest role a key of this scope acts with.
+    #[must_use]
+    pub const fn role(self) -> UserRole {
+        match self {
+            Self::Read => UserRole::User,
+            Self::Trade => UserRole::Trader,
+            Self::Admin => UserRole::Admin,
+        }
+    }
+
+    /// The lowest role that may make a key of this scope.
+    #[must_use]
+    pub const fn needs(self) -> UserRole {
+        match self {
+            Self::Read => UserRole::Viewer,
+            Self::Trade => UserRole::Trader,
+            Self::Admin => UserRole::Admin,
+        }
+    }
+}
+
 /// Who is calling.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
@@ -156,34 +191,37 @@ pub trait Accounts: Send + Sync {
     /// Logs a user in.
     ///
     /// # Errors
-    /// [`AuthError::Credentials`] whether the user exists or not, in the same time;
-    /// [`AuthError::Banned`] only with the right password; [`AuthError::Limited`] after repeated
-    /// failures.
+    /// [`AuthError::Credentials`] whether the user exists or not, after the same work;
+    /// [`AuthError::Banned`] only with the right password; [`AuthError::Limited`] after too many
+    /// tries from one address or for one e-mail, right or wrong.
     async fn login(&self, from: Origin, email: &str, password: &str) -> Result<Session, AuthError>;
 
     /// Exchanges a refresh token.
     ///
     /// # Errors
     /// [`AuthError::Token`]; a token presented again revokes its family, but for 60 s after its
-    /// first use, in which it still serves.
+    /// first use, in which it still serves. [`AuthError::Limited`] after too many in a row.
     async fn refresh(&self, from: Origin, refresh: &str) -> Result<Session, AuthError>;
 
-    /// Revokes the login a refresh token belongs to.
+    /// Revokes the login a refresh token belongs to, with all its access tokens; once more does
+    /// nothing.
     ///
     /// # Errors
     /// [`AuthError::Token`] when it is not the caller's.
     async fn logout(&self, who: &Principal, refresh: &str) -> Result<(), AuthError>;
 
-    /// Who presents this access token or API key.
+    /// Who presents this access token or API key, with the rights of this moment.
     ///
     /// # Errors
-    /// [`AuthError::Token`], also for a user who was banned meanwhile.
+    /// [`AuthError::Token`], also for a user who was banned meanwhile, and for an access token
+    /// whose login was revoked.
     async fn authenticate(&self, bearer: &str) -> Result<Principal, AuthError>;
 
     /// Makes an API key.
     ///
     /// # Errors
-    /// [`AuthError::Forbidden`] for a scope beyond the caller's role, or by an API key.
+    /// [`AuthError::Forbidden`] for a scope beyond the caller's role, or by an API key;
+    /// [`AuthError::Weak`] for a name or scopes that cannot be used.
     async fn create_key(
         &self,
         who: &Principal,
@@ -200,13 +238,15 @@ pub trait Accounts: Send + Sync {
     /// Revokes one of the caller's keys.
     ///
     /// # Errors
-    /// [`AuthError::NotFound`] when there is none of this id.
+    /// [`AuthError::NotFound`] when there is none of this id; [`AuthError::Forbidden`] by an API
+    /// key, but for itself.
     async fn revoke_key(&self, who: &Principal, id: u64) -> Result<(), AuthError>;
 
     /// Makes an invite.
     ///
     /// # Errors
-    /// [`AuthError::Forbidden`] unless an admin asks.
+    /// [`AuthError::Forbidden`] unless an admin asks; [`AuthError::Weak`] for a wish that nobody
+    /// could use.
     async fn create_invite(&self, who: &Principal, wish: InviteWish) -> Result<Invite, AuthError>;
 
     /// All invites, newest first.

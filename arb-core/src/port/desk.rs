@@ -17,7 +17,7 @@ use crate::event::{Command, Direction};
 use crate::indicator::Indicators;
 use crate::instrument::InstrumentId;
 use crate::num::{Money, Price, decimal_text};
-use crate::output::{CarryNote, Output, Signal, TradeNote};
+use crate::output::{CarryNote, Signal, TradeNote};
 use crate::risk::{RiskState, Rule};
 use crate::strategy::Tier;
 use crate::time::Timestamp;
@@ -266,13 +266,19 @@ pub enum MeasureValue {
     },
 }
 
-/// An output with its log number.
-#[derive(Clone, Debug, Serialize)]
+/// An output of the engine as hosts are told it, the same from a running engine and from a store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
-    /// Number in the log.
+    /// Number of the log record it belongs to: of the event that the engine answered.
     pub seq: u64,
-    /// The output.
-    pub output: Output,
+    /// Counts the outputs of that record from 0.
+    pub ordinal: u32,
+    /// Time of the event, whole milliseconds.
+    pub at: Timestamp,
+    /// Variant of the output, such as `signal`.
+    pub kind: String,
+    /// The output as JSON, instruments by name (`um:BTCUSDT`).
+    pub body: String,
 }
 
 /// Proof that a command was logged.
@@ -294,7 +300,10 @@ pub trait Desk: Send + Sync {
     /// The newest decision of each strategy about each instrument.
     fn decisions(&self) -> Vec<DecisionRow>;
 
-    /// The notes after `after_seq`, then new ones as they come.
+    /// The notes of the records after `after_seq`, in order, then new ones as they come.
+    ///
+    /// A record may have several. Who goes on in the middle of one asks from the record before it
+    /// and passes over the ordinals it has.
     fn notes(&self, after_seq: u64) -> Notes;
 
     /// How the parts are.

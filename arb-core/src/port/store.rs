@@ -8,6 +8,7 @@ mod account;
 mod book;
 mod book_rows;
 mod catalog;
+mod desk;
 mod lease;
 mod market;
 mod tape;
@@ -25,6 +26,10 @@ pub use self::book_rows::{
     TransferRow,
 };
 pub use self::catalog::{Catalog, InstrumentKey, InstrumentStore, Listed};
+pub use self::desk::{
+    Answer, CommandStore, DeskStore, NewRequest, Request, RequestState, Shown, StoredRequest,
+    TakenRequest,
+};
 pub use self::lease::{Lease, LeaseStore};
 pub use self::market::{MarketStore, RateSnapshot};
 pub use self::tape::{IdRange, TapeExtent, TapeStore};
@@ -32,11 +37,27 @@ pub use self::upkeep::{CheckReport, Finding, KeepDays, Upkeep, UpkeepReport};
 
 /// A whole store.
 pub trait Store:
-    InstrumentStore + TapeStore + MarketStore + BookStore + AccountStore + LeaseStore + Upkeep
+    InstrumentStore
+    + TapeStore
+    + MarketStore
+    + BookStore
+    + DeskStore
+    + CommandStore
+    + AccountStore
+    + LeaseStore
+    + Upkeep
 {
 }
 
 impl<S> Store for S where
-    S: InstrumentStore + TapeStore + MarketStore + BookStore + AccountStore + LeaseStore + Upkeep
+    S: InstrumentStore
+        + TapeStore
+        + MarketStore
+        + BookStore
+        + DeskStore
+        + CommandStore
+        + AccountStore
+        + LeaseStore
+        + Upkeep
 {
 }

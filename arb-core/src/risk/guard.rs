@@ -225,9 +225,10 @@ impl Guard {
         fall.checked_div(self.peak.to_decimal()).unwrap_or_default().round_dp(6)
     }
 
-    /// Orders of the last minutes whose outcome nobody knows.
-    pub(crate) fn unknown_outcomes(&self) -> u32 {
-        u32::try_from(self.unknown.len()).unwrap_or(u32::MAX)
+    /// Orders of the last 5 minutes whose outcome nobody knows.
+    pub(crate) fn unknown_outcomes(&self, now: Timestamp) -> u32 {
+        let recent = self.unknown.iter().filter(|at| now.since(**at) <= UNKNOWN_WINDOW);
+        u32::try_from(recent.count()).unwrap_or(u32::MAX)
     }
 
     pub(crate) fn paused_until(&self, strategy: usize, now: Timestamp) -> Option<Timestamp> {

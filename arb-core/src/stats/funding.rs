@@ -11,7 +11,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use crate::num::decimal_text;
-use crate::time::{DAY, HOUR, SECOND, Timestamp};
+use crate::time::{DAY, HOUR, MINUTE, SECOND, Timestamp};
 
 const WEEK: i64 = 7 * DAY;
 const SECONDS_PER_YEAR: i64 = 365 * DAY / SECOND;
@@ -277,16 +277,64 @@ impl FundingStats {
     }
 }
 
+/// Settlements of a new listing may begin so long after it.
+const FIRST_AFTER_LISTING: i64 = DAY;
+/// A settlement is known some minutes after its boundary.
+const KNOWN_AFTER: i64 = 10 * MINUTE;
+
+/// Whether settlements, ascending, leave out none of the UTC calendar year of `as_of` up to then:
+/// they begin with it, or with the listing where that was later, and are never further apart than
+/// eight hours, which is the longest interval. Times before the year do not matter.
+///
+/// ```
+/// use arb_core::stats::{covers_year, start_of_year};
+/// use arb_core::time::HOUR;
+/// use arb_core::Timestamp;
+/// let as_of = Timestamp::from_millis(1_767_225_600_000 + 86_400_000);
+/// let since = start_of_year(as_of);
+/// let times: Vec<Timestamp> = (0..4).map(|n| since.plus(n * 8 * HOUR)).collect();
+/// assert!(covers_year(&times, None, as_of));
+/// assert!(!covers_year(&times[2..], None, as_of));
+/// ```
+#[must_use]
+pub fn covers_year(times: &[Timestamp], listed_at: Option<Timestamp>, as_of: Timestamp) -> bool {
+    const LONGEST: i64 = LONGEST_INTERVAL * SECOND;
+    let since = start_of_year(as_of);
+    let (begin, patience) = match listed_at {
+        Some(listed) if listed > since => (listed, FIRST_AFTER_LISTING),
+        _ => (since, LONGEST),
+    };
+    let mut last = begin;
+    let mut longest = patience;
+    let settled = times.iter().map(|time| time.floor_to(SECOND));
+    for time in settled.filter(|time| *time >= since && *time <= as_of) {
+        if time.since(last) > longest {
+            return false;
+        }
+        (last, longest) = (time, LONGEST);
+    }
+    as_of.since(last) <= longest + KNOWN_AFTER
+}
+
+/// 1 January, 00:00 UTC, of the calendar year of an instant.
+#[must_use]
+pub const fn start_of_year(at: Timestamp) -> Timestamp {
+    let past = utc_year(at) - 1;
+    let leap_days = past.div_euclid(4) - past.div_euclid(100) + past.div_euclid(400);
+    // Days from the first of January of the year 1 to that of 1970.
+    Timestamp::from_nanos((past * 365 + leap_days - 719_162) * DAY)
+}
+
 /// The UTC calendar year, from the civil-from-days arithmetic of the Gregorian calendar.
 #[must_use]
-pub fn utc_year(time: Timestamp) -> i64 {
+pub const fn utc_year(time: Timestamp) -> i64 {
     let shifted = time.as_nanos().div_euclid(DAY) + 719_468;
     let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
     let year_of_era =
         (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     // The arithmetic counts years from March; January and February belong to the next one.
-    year_of_era + era * 400 + i64::from(day_of_year >= 306)
+    year_of_era + era * 400 + (day_of_year >= 306) as i64
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use super::FundingStats;
+use super::{FundingStats, covers_year};
 use crate::event::FundingSettled;
-use crate::instrument::InstrumentId;
+use crate::instrument::{Instrument, InstrumentId};
 use crate::num::Price;
 use crate::port::RateSnapshot;
 use crate::time::{DAY, HOUR, Timestamp};
@@ -52,7 +52,7 @@ pub struct Opportunity {
     pub annualised: Option<Decimal>,
     /// Settled rates of the last 7 days, for a year.
     pub seven_days: Option<Decimal>,
-    /// Settled rates of this UTC calendar year, for a year.
+    /// Settled rates of this UTC calendar year, for a year; none until all of them are known.
     pub year_to_date: Option<Decimal>,
     /// What is expected of 7 days less the costs, per capital, for a year: the coming settlement
     /// pays the estimate, later ones the least of it and of the settled means of 3 and 7 days.
@@ -66,7 +66,7 @@ impl Opportunity {
     /// snapshot is left out.
     #[must_use]
     pub fn new(
-        symbol: &str,
+        instrument: &Instrument,
         row: &RateSnapshot,
         settled: &[FundingSettled],
         terms: CarryTerms,
@@ -74,11 +74,12 @@ impl Opportunity {
         let stats = stats(row, settled, Timestamp::from_nanos(i64::MIN));
         let hours = row.funding_interval_hours.filter(|hours| *hours > 0).map(Decimal::from);
         let hourly = row.funding_rate.zip(hours).and_then(|(rate, hours)| rate.checked_div(hours));
+        let times: Vec<Timestamp> = settled.iter().map(|each| each.funding_time).collect();
         let index = row.index_price.map(Price::to_decimal);
         let ratio = index.and_then(|index| row.mark_price.to_decimal().checked_div(index));
         Self {
             instrument: row.instrument,
-            symbol: symbol.to_owned(),
+            symbol: instrument.symbol.clone(),
             at: row.at,
             mark_price: row.mark_price,
             index_price: row.index_price,
@@ -88,7 +89,10 @@ impl Opportunity {
             next_funding_at: row.next_funding_at,
             annualised: hourly.and_then(|rate| rate.checked_mul(Decimal::from(HOURS_PER_YEAR))),
             seven_days: stats.seven_days(row.at).and_then(|totals| totals.annualised()),
-            year_to_date: stats.year_to_date(row.at).and_then(|totals| totals.annualised()),
+            year_to_date: stats
+                .year_to_date(row.at)
+                .filter(|_| covers_year(&times, instrument.listed_at, row.at))
+                .and_then(|totals| totals.annualised()),
             net_annualised: hourly.zip(hours).and_then(|(hourly, hours)| {
                 let mean = |days| hourly_mean(row, settled, days);
                 let later = hourly.min(mean(3)?).min(mean(HORIZON_DAYS)?);
@@ -137,6 +141,10 @@ mod tests {
     const TERMS: CarryTerms =
         CarryTerms { costs: Decimal::from_parts(3, 0, 0, false, 3), capital: Decimal::TWO };
 
+    fn btc() -> Instrument {
+        Instrument::perpetual("BTCUSDT", "0.1".parse().unwrap(), "0.001".parse().unwrap())
+    }
+
     fn row(rate: &str, at_hours: i64) -> RateSnapshot {
         RateSnapshot {
             instrument: InstrumentId(0),
@@ -163,7 +171,7 @@ mod tests {
     #[test]
     fn the_net_rate_counts_the_lower_settled_mean_after_the_coming_settlement() {
         let past = settled(&["0.0001"; 21]);
-        let found = Opportunity::new("BTCUSDT", &row("0.0003", 21 * 8), &past, TERMS);
+        let found = Opportunity::new(&btc(), &row("0.0003", 21 * 8), &past, TERMS);
         // 1 × 0.0003 + 20 × 0.0001 − 0.003 = −0.0007 on a capital of two, 365 ÷ 7 times a year.
         let expected: Decimal = "-0.01825".parse().unwrap();
         assert_eq!(found.net_annualised.unwrap().round_dp(12), expected);
@@ -175,17 +183,17 @@ mod tests {
     #[test]
     fn what_is_missing_is_absent() {
         let bare = RateSnapshot { funding_rate: None, index_price: None, ..row("0", 8) };
-        let found = Opportunity::new("BTCUSDT", &bare, &[], TERMS);
+        let found = Opportunity::new(&btc(), &bare, &[], TERMS);
         assert_eq!((found.annualised, found.net_annualised, found.index_basis), (None, None, None));
-        let without_past = Opportunity::new("BTCUSDT", &row("0.0001", 8), &[], TERMS);
+        let without_past = Opportunity::new(&btc(), &row("0.0001", 8), &[], TERMS);
         assert_eq!((without_past.net_annualised, without_past.seven_days), (None, None));
-        assert_eq!(Opportunity::new("A", &row("-0.0001", 8), &[], TERMS).break_even_hours, None);
+        assert_eq!(Opportunity::new(&btc(), &row("-0.0001", 8), &[], TERMS).break_even_hours, None);
     }
 
     #[test]
     fn what_was_settled_later_is_not_known_yet() {
         let past = settled(&["0.0001", "0.0001", "0.5"]);
-        let found = Opportunity::new("BTCUSDT", &row("0.0001", 16), &past, TERMS);
+        let found = Opportunity::new(&btc(), &row("0.0001", 16), &past, TERMS);
         assert_eq!(found.seven_days.unwrap(), "0.1095".parse().unwrap());
     }
 }

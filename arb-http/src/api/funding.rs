@@ -188,9 +188,10 @@ async fn ranked(app: &App) -> Result<Data<OpportunityBody>, ApiError> {
         let row: &RateSnapshot = row;
         let symbol = view.symbol(row.instrument);
         let Ok((of, _)) = app.coins().find(&catalog, symbol) else { continue };
+        let Some((_, instrument)) = catalog.by_key(of.key) else { continue };
         let from = row.at.plus(-MONITOR_DAYS * DAY);
         let settled = app.host.store.funding(of, from, row.at.plus(1)).await?;
-        found.push(Opportunity::new(symbol, row, &settled, terms));
+        found.push(Opportunity::new(instrument, row, &settled, terms));
     }
     found.sort_by(|a, b| {
         let pays = |each: &Opportunity| each.net_annualised.or(each.annualised);

@@ -63,6 +63,21 @@ pub async fn an_invite_is_used_up_by_registering(store: &impl Store) {
     assert_eq!(left, [("old".to_owned(), 5), ("two".to_owned(), 0)]);
 }
 
+/// Found by its code, used up or not; revoked once, and then nobody registers by it.
+pub async fn a_revoked_invite_lets_nobody_in(store: &impl Store) {
+    let given = invite("two", 2);
+    store.insert_invite(&given).await.unwrap();
+    store.insert_invite(&invite("other", 1)).await.unwrap();
+    assert_eq!(store.invite("two").await.unwrap(), Some(given.clone()));
+    assert_eq!(store.invite("none").await.unwrap(), None);
+    assert!(store.revoke_invite("two").await.unwrap());
+    assert!(!store.revoke_invite("two").await.unwrap());
+    assert!(!store.revoke_invite("none").await.unwrap());
+    assert_eq!(store.invite("two").await.unwrap(), Some(Invite { uses_left: 0, ..given }));
+    assert_eq!(store.insert_user(&user("a@x"), Some("two")).await.unwrap(), None);
+    assert!(store.insert_user(&user("a@x"), Some("other")).await.unwrap().is_some());
+}
+
 /// A failed registration costs nothing.
 pub async fn a_taken_email_leaves_the_invite_alone(store: &impl Store) {
     store.insert_invite(&invite("one", 1)).await.unwrap();
@@ -96,6 +111,34 @@ pub async fn users_are_found_and_changed(store: &impl Store) {
     let free = store.change_user(ids[1], &UserChange::Banned(None)).await.unwrap().unwrap();
     assert_eq!(free.banned_at, None);
     assert_eq!(store.change_user(99_999, &banned).await.unwrap(), None);
+}
+
+/// Neither by role nor by ban, while a banned admin is none; any other change of it passes.
+pub async fn the_last_admin_stays(store: &impl Store) {
+    let admin = NewUser { role: UserRole::Admin, ..user("a@x") };
+    let first = store.insert_user(&admin, None).await.unwrap().unwrap().id;
+    let admin = NewUser { email: "b@x".to_owned(), ..admin };
+    let second = store.insert_user(&admin, None).await.unwrap().unwrap().id;
+    let ban = UserChange::Banned(Some(START));
+    let demote = UserChange::Role(UserRole::Trader);
+    store.change_user(second, &ban).await.unwrap().unwrap();
+    for change in [&ban, &demote] {
+        let error = store.change_user(first, change).await.unwrap_err();
+        let StoreError::Conflict { table: "users", key, .. } = &error else { panic!("{error}") };
+        assert_eq!(key, "a@x");
+    }
+    let kept = store.user(first).await.unwrap().unwrap();
+    assert_eq!((kept.role, kept.banned_at), (UserRole::Admin, None));
+    for change in [
+        UserChange::Role(UserRole::Admin),
+        UserChange::Banned(None),
+        UserChange::PasswordHash("other".to_owned()),
+    ] {
+        assert!(store.change_user(first, &change).await.unwrap().is_some());
+    }
+    store.change_user(second, &UserChange::Banned(None)).await.unwrap().unwrap();
+    assert!(store.change_user(first, &demote).await.unwrap().is_some());
+    assert!(store.change_user(second, &ban).await.is_err());
 }
 
 /// The second who presents it gets no successor, and nothing is stored.

@@ -1,6 +1,6 @@
 //! Claims about several tasks at once.
 
-use arb_core::port::Store;
+use arb_core::port::{Answer, NewRequest, Request, RequestState, Store};
 use tokio::try_join;
 
 use super::{BTC, ETH, catalog, listed, read_all, tape};
@@ -63,4 +63,37 @@ pub async fn many_writers_lose_nothing(store: &impl Store) {
     for at in 0..100 {
         assert_eq!(store.setting(&format!("k{at}")).await.unwrap().unwrap().value, at.to_string());
     }
+}
+
+/// Takers and one who withdraws reach for the same request at the same moment.
+pub async fn a_request_has_one_fate_however_many_reach_for_it(store: &impl Store) {
+    let hour = std::time::Duration::from_hours(1);
+    let epoch = store.hold("node", "a", hour).await.unwrap().unwrap().epoch;
+    for id in (0..50).map(|at| at.to_string()) {
+        let request = Request::Command(arb_core::Command::Pause);
+        let (stream, asked_by) = ("node".to_owned(), "api".to_owned());
+        store.ask(&NewRequest { id, stream, asked_by, request, valid_for: hour }).await.unwrap();
+    }
+    let take = async || {
+        let mut taken = Vec::new();
+        for _ in 0..50 {
+            taken.extend(store.take("node", epoch, 1).await?.into_iter().map(|taken| taken.id));
+        }
+        Ok::<_, arb_core::StoreError>(taken)
+    };
+    let withdraw = async {
+        let mut withdrawn = Vec::new();
+        for id in (0..50).rev().map(|at| at.to_string()) {
+            let state = store.withdraw(&id).await?;
+            if state == Some(RequestState::Answered(Answer::Withdrawn)) {
+                withdrawn.push(id);
+            }
+            tokio::task::yield_now().await;
+        }
+        Ok(withdrawn)
+    };
+    let (one, other, withdrawn) = try_join!(take(), take(), withdraw).unwrap();
+    let mut all = [one, other, withdrawn].concat();
+    all.sort_by_key(|id| id.parse::<u32>().unwrap());
+    assert_eq!(all, (0..50).map(|at| at.to_string()).collect::<Vec<_>>());
 }

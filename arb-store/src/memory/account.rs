@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use arb_core::port::{
     AccountStore, ApiKey, AuditEntry, Invite, NewUser, Page, RefreshToken, UserChange, UserRecord,
+    UserRole,
 };
 use arb_core::{StoreError, Timestamp};
 use async_trait::async_trait;
@@ -18,6 +19,11 @@ pub(super) struct Accounts {
     tokens: BTreeMap<String, RefreshToken>,
     keys: Vec<ApiKey>,
     audit: Vec<AuditEntry>,
+}
+
+/// May log in and manage the accounts.
+fn governs(user: &UserRecord) -> bool {
+    user.role == UserRole::Admin && user.banned_at.is_none()
 }
 
 fn taken(table: &'static str, key: &str) -> StoreError {
@@ -57,6 +63,25 @@ impl Accounts {
         };
         self.users.push(record.clone());
         Ok(Some(record))
+    }
+
+    fn change_user(
+        &mut self,
+        id: u64,
+        change: &UserChange,
+    ) -> Result<Option<UserRecord>, StoreError> {
+        let others = self.users.iter().any(|user| user.id != id && governs(user));
+        let Some(user) = self.users.iter_mut().find(|user| user.id == id) else { return Ok(None) };
+        if change.ends_an_admin() && governs(user) && !others {
+            let what = "is the last admin".to_owned();
+            return Err(StoreError::Conflict { table: "users", key: user.email.clone(), what });
+        }
+        match change {
+            UserChange::Role(role) => user.role = *role,
+            UserChange::Banned(at) => user.banned_at = *at,
+            UserChange::PasswordHash(hash) => user.password_hash.clone_from(hash),
+        }
+        Ok(Some(user.clone()))
     }
 
     fn insert_token(&mut self, token: &RefreshToken) -> Result<(), StoreError> {
@@ -103,15 +128,7 @@ impl AccountStore for MemoryStore {
         id: u64,
         change: &UserChange,
     ) -> Result<Option<UserRecord>, StoreError> {
-        let mut state = self.state();
-        let user = state.accounts.users.iter_mut().find(|user| user.id == id);
-        let Some(user) = user else { return Ok(None) };
-        match change {
-            UserChange::Role(role) => user.role = *role,
-            UserChange::Banned(at) => user.banned_at = *at,
-            UserChange::PasswordHash(hash) => user.password_hash.clone_from(hash),
-        }
-        Ok(Some(user.clone()))
+        self.state().accounts.change_user(id, change)
     }
 
     async fn insert_invite(&self, invite: &Invite) -> Result<(), StoreError> {
@@ -121,6 +138,16 @@ impl AccountStore for MemoryStore {
         }
         state.accounts.invites.insert(invite.code.clone(), invite.clone());
         Ok(())
+    }
+
+    async fn invite(&self, code: &str) -> Result<Option<Invite>, StoreError> {
+        Ok(self.state().accounts.invites.get(code).cloned())
+    }
+
+    async fn revoke_invite(&self, code: &str) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let invite = state.accounts.invites.get_mut(code).filter(|invite| invite.uses_left > 0);
+        Ok(invite.map(|invite| invite.uses_left = 0).is_some())
     }
 
     async fn invites(&self) -> Result<Vec<Invite>, StoreError> {

@@ -137,11 +137,31 @@ async fn insert_user(
     user_of(&row).map(Some)
 }
 
+/// Refuses to end the only admin who is not banned.
+async fn keep_an_admin(conn: &mut SqliteConnection, id: i64) -> Result<(), StoreError> {
+    let last: Option<String> = sqlx::query_scalar(
+        "SELECT email FROM users WHERE id = ?1 AND role = 'admin' AND banned_at_ms IS NULL
+           AND NOT EXISTS (SELECT 1 FROM users
+                           WHERE id <> ?1 AND role = 'admin' AND banned_at_ms IS NULL)",
+    )
+    .bind(id)
+    .fetch_optional(conn)
+    .await
+    .map_err(failed)?;
+    last.map_or(Ok(()), |key| {
+        let what = "is the last admin".to_owned();
+        Err(StoreError::Conflict { table: USERS, key, what })
+    })
+}
+
 async fn change_user(
     conn: &mut SqliteConnection,
     id: i64,
     change: &UserChange,
 ) -> Result<Option<UserRecord>, StoreError> {
+    if change.ends_an_admin() {
+        keep_an_admin(&mut *conn, id).await?;
+    }
     let query = match change {
         UserChange::Role(role) => {
             sqlx::query("UPDATE users SET role = ? WHERE id = ? RETURNING *").bind(name_of(role)?)
@@ -278,6 +298,22 @@ impl AccountStore for SqliteStore {
 
     async fn insert_invite(&self, invite: &Invite) -> Result<(), StoreError> {
         self.write(invite.clone(), |conn, invite| Box::pin(insert_invite(conn, invite))).await
+    }
+
+    async fn invite(&self, code: &str) -> Result<Option<Invite>, StoreError> {
+        let query = sqlx::query("SELECT * FROM invite_codes WHERE code = ?").bind(code.to_owned());
+        one(&mut *self.read().await?, query, invite_of).await
+    }
+
+    async fn revoke_invite(&self, code: &str) -> Result<bool, StoreError> {
+        self.write(code.to_owned(), |conn, code| {
+            let query = sqlx::query(
+                "UPDATE invite_codes SET uses_left = 0 WHERE code = ? AND uses_left > 0",
+            );
+            let query = query.bind(code.clone());
+            Box::pin(async move { Ok(changed(conn, query).await? == 1) })
+        })
+        .await
     }
 
     async fn invites(&self) -> Result<Vec<Invite>, StoreError> {

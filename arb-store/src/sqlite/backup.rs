@@ -1,7 +1,11 @@
 //! Backup to a file, and back.
 //!
+//! Files that belong to the store travel inside the backup, in pieces with their checksums.
+//!
 //! Invariant: a backup or a restored store appears under its name only after it was checked and is
 //! on disk; a name that is taken is never overwritten.
+
+mod enclosed;
 
 use std::fs::File;
 use std::io;
@@ -9,8 +13,10 @@ use std::path::{Path, PathBuf};
 
 use arb_core::StoreError;
 use arb_core::port::CheckReport;
-use sqlx::ConnectOptions as _;
+use sqlx::sqlite::SqliteJournalMode;
+use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
+pub use self::enclosed::Enclosed;
 use super::cells::invalid;
 use super::error::{damaged, failed};
 use super::{SqliteOptions, SqliteStore, check, schema};
@@ -22,6 +28,8 @@ pub struct BackupReport {
     pub bytes: u64,
     /// What the check found: no damage, perhaps holes.
     pub check: CheckReport,
+    /// Files that travel inside.
+    pub enclosed: u64,
 }
 
 fn unavailable(file: &Path) -> impl Fn(io::Error) -> StoreError {
@@ -61,15 +69,22 @@ async fn checked(file: &Path) -> Result<BackupReport, StoreError> {
             let what = "holds no store".to_owned();
             return Err(damaged("", what));
         }
-        check::check(&mut conn).await
+        let enclosed = enclosed::check(&mut conn).await?;
+        Ok((check::check(&mut conn).await?, enclosed))
     };
-    let report = open.await.map_err(|error| options.told(error))?;
+    let (report, enclosed) = open.await.map_err(|error| options.told(error))?;
     if let Some(finding) = report.findings.first() {
         let what = format!("{}, {}: {}", finding.table, finding.key, finding.what);
         return Err(damaged(&file.display().to_string(), what));
     }
     let bytes = std::fs::metadata(file).map_err(unavailable(file))?.len();
-    Ok(BackupReport { bytes, check: report })
+    Ok(BackupReport { bytes, check: report, enclosed })
+}
+
+/// A connection to an unfinished file, without a second file beside it when it is closed.
+async fn to_edit(partial: &Path) -> Result<SqliteConnection, StoreError> {
+    let options = SqliteOptions::new(partial).connect().journal_mode(SqliteJournalMode::Delete);
+    options.connect().await.map_err(failed)
 }
 
 /// Gives a finished file its name, durably.
@@ -115,6 +130,19 @@ impl SqliteStore {
     /// [`StoreError::Unavailable`] when it cannot be written, [`StoreError::Corrupt`] when the copy
     /// does not pass the check.
     pub async fn backup(&self, file: &Path) -> Result<BackupReport, StoreError> {
+        self.backup_with(file, || Ok(Vec::new())).await
+    }
+
+    /// [`backup`](Self::backup) with files that belong to the store; they are asked for after the
+    /// store was copied, so that they are at least as new.
+    ///
+    /// # Errors
+    /// As [`backup`](Self::backup), and whatever `enclose` fails with.
+    pub async fn backup_with(
+        &self,
+        file: &Path,
+        enclose: impl FnOnce() -> Result<Vec<Enclosed>, StoreError> + Send + 'static,
+    ) -> Result<BackupReport, StoreError> {
         refuse_taken(file)?;
         let partial = beside(file, ".partial");
         refuse_taken(&partial)?;
@@ -127,6 +155,12 @@ impl SqliteStore {
             let mut conn = self.options.connect().connect().await.map_err(failed)?;
             let copy = sqlx::query("VACUUM INTO ?").bind(name).execute(&mut conn).await;
             copy.map_err(failed).map_err(|error| self.options.told(error))?;
+            let files = blocking(enclose).await?;
+            if !files.is_empty() {
+                let mut conn = to_edit(&partial).await?;
+                enclosed::enclose(&mut conn, files).await?;
+                conn.close().await.map_err(failed)?;
+            }
             let report = checked(&partial).await?;
             publish(partial.clone(), file.to_owned()).await?;
             Ok(report)
@@ -135,13 +169,15 @@ impl SqliteStore {
     }
 }
 
-/// Makes a store of a backup: copies it to `file`, checks the copy, then gives it its name.
+/// Makes a store of a backup: copies it to `file`, checks the copy, writes the files that travel
+/// inside into the folder `into`, then gives it its name.
 ///
 /// # Errors
-/// [`StoreError::Invalid`] when `file` exists, [`StoreError::Corrupt`] when the backup is damaged,
-/// [`StoreError::Schema`] when a newer program made it, [`StoreError::Full`] or
-/// [`StoreError::Unavailable`] when a file cannot be read or written.
-pub async fn restore(backup: &Path, file: &Path) -> Result<BackupReport, StoreError> {
+/// [`StoreError::Invalid`] when `file` or, where files travel inside, `into` exists,
+/// [`StoreError::Corrupt`] when the backup is damaged, [`StoreError::Schema`] when a newer program
+/// made it, [`StoreError::Full`] or [`StoreError::Unavailable`] when a file cannot be read or
+/// written.
+pub async fn restore(backup: &Path, file: &Path, into: &Path) -> Result<BackupReport, StoreError> {
     refuse_taken(file)?;
     let partial = beside(file, ".partial");
     refuse_taken(&partial)?;
@@ -152,6 +188,12 @@ pub async fn restore(backup: &Path, file: &Path) -> Result<BackupReport, StoreEr
             StoreError::Corrupt { what, .. } => damaged(&backup.display().to_string(), what),
             other => other,
         })?;
+        if report.enclosed > 0 {
+            refuse_taken(into)?;
+            let mut conn = to_edit(&partial).await?;
+            enclosed::extract(&mut conn, into).await?;
+            conn.close().await.map_err(failed)?;
+        }
         publish(partial.clone(), file.to_owned()).await?;
         Ok(report)
     })

@@ -34,12 +34,7 @@ struct Log {
 async fn append(conn: &mut SqliteConnection, log: &Log) -> Result<(), StoreError> {
     let Log { stream, projection: Projection { rows, cursor } } = log;
     let done = cursor_of(conn, stream).await?;
-    let lease = lease::find(conn, stream).await?.map_or(0, |lease| lease.epoch);
-    let current = lease.max(done.map_or(0, |done| done.epoch));
-    if cursor.epoch < current {
-        let (stream, epoch) = (stream.clone(), cursor.epoch);
-        return Err(StoreError::Fenced { stream, epoch, current });
-    }
+    lease::fence(conn, (stream, cursor.epoch), done).await?;
     let is_new = |seq: u64| done.is_none_or(|done| Cursor { epoch: cursor.epoch, seq } > done);
     for (_, row) in rows.iter().filter(|(seq, _)| is_new(*seq)) {
         write(conn, stream, row).await?;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use arb_core::port::{Lease, LeaseStore};
+use arb_core::port::{Cursor, Lease, LeaseStore};
 use arb_core::{StoreError, Timestamp};
 use async_trait::async_trait;
 use sqlx::SqliteConnection;
@@ -13,7 +13,8 @@ use super::error::failed;
 
 const TABLE: &str = "leases";
 
-fn now_ms() -> i64 {
+/// The store's clock.
+pub(super) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
@@ -39,6 +40,20 @@ pub(super) async fn find(
         Ok(Lease { holder, epoch, until: cells.ms("until_ms")? })
     };
     row.as_ref().map(lease).transpose()
+}
+
+/// Refuses an epoch that is over: a newer one holds the lease of the stream or has written.
+pub(super) async fn fence(
+    conn: &mut SqliteConnection,
+    (stream, epoch): (&str, u64),
+    written: Option<Cursor>,
+) -> Result<(), StoreError> {
+    let lease = find(conn, stream).await?.map_or(0, |lease| lease.epoch);
+    let current = lease.max(written.map_or(0, |written| written.epoch));
+    if epoch < current {
+        return Err(StoreError::Fenced { stream: stream.to_owned(), epoch, current });
+    }
+    Ok(())
 }
 
 async fn hold(conn: &mut SqliteConnection, wish: &Wish) -> Result<Option<Lease>, StoreError> {

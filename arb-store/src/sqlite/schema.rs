@@ -14,7 +14,10 @@ use super::error::{damaged, failed};
 /// What made the file, in its header: `ARB1`.
 const APPLICATION_ID: i64 = 0x4152_4231;
 
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/sqlite/0001_tables.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../migrations/sqlite/0001_tables.sql"),
+    include_str!("../../migrations/sqlite/0002_desk.sql"),
+];
 
 /// The newest schema this program knows.
 pub(super) fn newest() -> i64 {

@@ -287,10 +287,16 @@ pub(super) fn read_metrics(
     Ok(rows.into_iter().map(|row| row.value).collect())
 }
 
+/// When the metrics of a time are known to anybody.
+#[must_use]
+pub const fn metrics_known_at(time: Timestamp) -> Timestamp {
+    time.plus(METRICS_KNOWN)
+}
+
 /// The events of metrics, once they were published.
 pub(super) fn metrics_events(instrument: InstrumentId, rows: &[MetricsRow], out: &mut Vec<Event>) {
     for row in rows {
-        let at = row.time.plus(METRICS_KNOWN);
+        let at = metrics_known_at(row.time);
         let values = [
             row.open_interest.map(InputValue::OpenInterest),
             row.long_short_ratio.map(InputValue::LongShortRatio),

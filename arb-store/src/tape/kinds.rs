@@ -6,10 +6,13 @@
 
 use std::path::Path;
 
+use arb_core::InstrumentId;
+
 use super::bytes::{Consumed, Origin, Packed, Part};
 use super::error::TapeError;
 use super::lines::Extent;
 use super::table::{Format, Rows};
+use super::trades::{Counts, Owner, TradeFile};
 use super::{SourceKind, feeds, inputs, klines, trades};
 
 /// Whether the first row of a part has the columns of a kind.
@@ -31,6 +34,23 @@ pub(super) fn fits<const N: usize>(
 /// [`TapeError`] when the file cannot be read or fits no kind.
 pub fn kind_of(path: &Path) -> Result<SourceKind, TapeError> {
     kind(&Packed { name: path.to_string_lossy().into(), origin: Origin::File(path.into()) })
+}
+
+/// Tells whether the ids of a file of trades count aggregate or single trades; none where a tape
+/// does not say.
+///
+/// # Errors
+/// [`TapeError`] when the file cannot be read or holds no trades.
+pub fn counts_of(path: &Path) -> Result<Option<Counts>, TapeError> {
+    let file = Packed { name: path.to_string_lossy().into(), origin: Origin::File(path.into()) };
+    let seen = Consumed::default();
+    if let Some(tape) = file.tape(&seen)? {
+        return Ok(tape.header.counts);
+    }
+    let owner = Owner { instrument: InstrumentId(0), symbol: None };
+    let unknown = || TapeError::Empty { file: file.name.clone() };
+    let part = file.parts()?.into_iter().next().ok_or_else(unknown)?;
+    Ok(TradeFile::open(&part, Extent::Beginning, &owner, 0, &seen)?.counts())
 }
 
 fn kind(file: &Packed) -> Result<SourceKind, TapeError> {

@@ -6,9 +6,14 @@ use arb_core::StoreError;
 use arb_core::port::{AccountStore as _, KeepDays, NewUser, TapeStore as _, Upkeep as _, UserRole};
 use arb_core::time::DAY;
 use arb_store::contract::{BTC, ETH, START, catalog, listed, read_all, tape};
-use arb_store::sqlite::{SqliteOptions, restore};
+use arb_store::sqlite::{BackupReport, Enclosed, SqliteOptions};
 
 use crate::{execute, fresh};
+
+/// Restores without files inside.
+async fn restore(backup: &Path, file: &Path) -> Result<BackupReport, StoreError> {
+    arb_store::sqlite::restore(backup, file, Path::new("no-files-inside")).await
+}
 
 fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap();
@@ -52,6 +57,42 @@ async fn a_backup_under_load_becomes_the_same_store_again() {
     assert_eq!(restored.user(user.id).await.unwrap(), Some(user));
     restored.append_trades(&catalog, &eth).await.unwrap();
     assert!(read_all(&restored, listed(&catalog, ETH), 50_000).await == eth);
+}
+
+#[tokio::test]
+async fn files_travel_inside_a_backup_and_come_out_as_they_were() {
+    let (folder, store) = fresh().await;
+    let (large, copy) = (folder.path().join("large"), folder.path().join("copy.db"));
+    let content: Vec<u8> = (0..9_000_000_u32).map(|at| (at % 251) as u8).collect();
+    std::fs::write(&large, &content).unwrap();
+    let enclose = |name: &str, length| Enclosed {
+        name: name.to_owned(),
+        file: std::fs::File::open(&large).unwrap(),
+        length,
+    };
+    let files = vec![enclose("a", 8_500_000), enclose("deep/b", 5), enclose("empty", 0)];
+    let report = store.backup_with(&copy, move || Ok(files)).await.unwrap();
+    assert_eq!(report.enclosed, 3);
+    let (target, into) = (folder.path().join("new.db"), folder.path().join("log"));
+    let restored = arb_store::sqlite::restore(&copy, &target, &into).await.unwrap();
+    assert_eq!(restored, report);
+    assert_eq!(std::fs::read(into.join("a")).unwrap(), content[..8_500_000]);
+    assert_eq!(std::fs::read(into.join("deep/b")).unwrap(), content[..5]);
+    assert_eq!(std::fs::read(into.join("empty")).unwrap(), b"");
+    assert!(std::fs::metadata(&target).unwrap().len() < 4_000_000, "they are no more in the store");
+    SqliteOptions::new(&target).open().await.unwrap().close().await;
+
+    let other = folder.path().join("other.db");
+    let taken = arb_store::sqlite::restore(&copy, &other, &into).await.unwrap_err();
+    assert!(taken.to_string().contains("log") && !other.exists(), "{taken}");
+    execute(&copy, "UPDATE backup_files SET bytes = x'00' WHERE name = 'deep/b'").await;
+    let error = arb_store::sqlite::restore(&copy, &other, &folder.path().join("x")).await;
+    let error = error.unwrap_err();
+    assert!(error.to_string().contains("deep/b: the checksum of piece 0"), "{error}");
+    let short = vec![enclose("a", 9_000_001)];
+    let error = store.backup_with(&folder.path().join("c.db"), move || Ok(short)).await;
+    assert!(error.unwrap_err().to_string().contains("too early"));
+    assert_eq!(names(folder.path()).iter().filter(|name| name.contains("partial")).count(), 0);
 }
 
 #[tokio::test]

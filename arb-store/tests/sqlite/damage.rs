@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use arb_core::StoreError;
-use arb_core::port::{InstrumentStore as _, KeepDays, TapeStore as _, Upkeep as _};
+use arb_core::port::{
+    BookStore as _, CommandStore as _, InstrumentStore as _, KeepDays, TapeStore as _, Upkeep as _,
+};
 use arb_core::time::DAY;
 use arb_store::contract::{BTC, START, catalog, instruments, listed, read_all, tape};
 use arb_store::sqlite::SqliteOptions;
@@ -116,9 +118,29 @@ async fn a_newer_schema_is_refused_with_both_numbers() {
         SqliteOptions::new(&file).open().await.unwrap_err(),
         SqliteOptions::new(&file).open_read_only().await.unwrap_err(),
     ] {
-        assert!(matches!(error, StoreError::Schema { found: 99, own: 1 }), "{error}");
-        assert!(error.to_string().contains("99") && error.to_string().contains("up to 1"));
+        assert!(matches!(error, StoreError::Schema { found: 99, own: 2 }), "{error}");
+        assert!(error.to_string().contains("99") && error.to_string().contains("up to 2"));
     }
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_schema_gets_the_later_tables_and_keeps_its_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("arb.db");
+    std::fs::write(&file, "").unwrap();
+    let first = concat!(
+        include_str!("../../migrations/sqlite/0001_tables.sql"),
+        "PRAGMA application_id = 0x41524231; PRAGMA user_version = 1;
+         INSERT INTO live_config VALUES ('key', 'value', 1, 'test');"
+    );
+    execute(&file, first).await;
+    let error = SqliteOptions::new(&file).open_read_only().await.unwrap_err();
+    assert!(matches!(error, StoreError::Schema { found: 1, own: 2 }), "{error}");
+    let store = SqliteOptions::new(&file).open().await.unwrap();
+    assert_eq!(store.setting("key").await.unwrap().unwrap().value, "value");
+    assert_eq!(store.request("none").await.unwrap(), None);
+    store.close().await;
+    SqliteOptions::new(&file).open_read_only().await.unwrap();
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::super::RecordError;
+use super::copy::{LogPart, name_of};
 use super::{Seq, in_file};
 
 const FILE: &str = "poisoned.jsonl";
@@ -50,4 +51,18 @@ pub(super) fn list(folder: &Path) -> Result<Vec<Poisoned>, RecordError> {
         Err(e) => return Err(in_file(&path, e.into())),
     };
     Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+}
+
+/// The list as a file, where there is one.
+pub(super) fn part(folder: &Path) -> Result<Option<LogPart>, RecordError> {
+    let path = folder.join(FILE);
+    let opened = File::open(&path).and_then(|file| {
+        let length = file.metadata()?.len();
+        Ok(LogPart { name: name_of(&path), file, length })
+    });
+    match opened {
+        Ok(part) => Ok(Some(part)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(in_file(&path, e.into())),
+    }
 }

@@ -3,17 +3,10 @@
 use anyhow::{Result, anyhow};
 use tracing_subscriber::EnvFilter;
 
-/// How logs are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum LogFormat {
-    /// Lines for people.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
+use crate::config::LogFormat;
 
 /// Begins to write logs; `RUST_LOG` says which, `info` unless told.
-pub(super) fn start(format: LogFormat) -> Result<()> {
+pub(crate) fn start(format: LogFormat) -> Result<()> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match format {

@@ -65,7 +65,7 @@ impl Table {
         Self {
             store: Arc::clone(live.store()),
             catalog: live.catalog().clone(),
-            symbols: args.symbols.clone(),
+            symbols: live.symbols().to_vec(),
             clock: live.clock(),
             handle: live.node().handle(),
             every,

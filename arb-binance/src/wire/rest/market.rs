@@ -81,7 +81,7 @@ type KlineRow<'a> = (
     Text<'a>,
     u64,
     Text<'a>,
-    IgnoredAny,
+    Text<'a>,
     IgnoredAny,
 );
 
@@ -108,7 +108,8 @@ fn kline(
     instrument: InstrumentId,
     interval: Interval,
 ) -> Result<Kline, Flaw> {
-    let (open_at, open, high, low, close, volume, close_at, quote, trades, taker, ..) = cells;
+    let (open_at, open, high, low, close, volume, close_at, quote, trades, taker, bought, _) =
+        cells;
     Ok(Kline {
         instrument,
         interval,
@@ -122,6 +123,7 @@ fn kline(
         quote_volume: rate("quoteVolume", &quote.0)?,
         trades: *trades,
         taker_buy_volume: rate("takerBuyBase", &taker.0)?,
+        taker_buy_quote_volume: rate("takerBuyQuote", &bought.0)?,
         closed: true,
     })
 }

@@ -151,6 +151,7 @@ fn an_unfinished_bar_is_left_out() {
     let [bar] = bars.as_slice() else { panic!("{bars:?}") };
     assert_eq!((bar.trades, bar.high), (308, "0.8".parse().unwrap()));
     assert_eq!(bar.taker_buy_volume, Decimal::new(175_687_402_397, 8));
+    assert_eq!(bar.taker_buy_quote_volume, Decimal::new(2_846_694_368, 8));
 }
 
 #[test]

@@ -399,6 +399,8 @@ struct Bar<'a> {
     q: Text<'a>,
     #[serde(borrow, rename = "V")]
     taker: Text<'a>,
+    #[serde(borrow, rename = "Q")]
+    bought: Text<'a>,
 }
 
 impl Bar<'_> {
@@ -416,6 +418,7 @@ impl Bar<'_> {
             quote_volume: rate("q", &self.q.0)?,
             trades: self.n,
             taker_buy_volume: rate("V", &self.taker.0)?,
+            taker_buy_quote_volume: rate("Q", &self.bought.0)?,
             closed: self.x,
         })
     }

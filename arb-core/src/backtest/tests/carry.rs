@@ -7,6 +7,7 @@ use crate::instrument::{Instrument, InstrumentId};
 use crate::num::{Money, Price, Qty};
 use crate::order::OrderUpdate;
 use crate::output::{CarryStatus, Output};
+use crate::risk::Rule;
 use crate::strategy::Registry;
 use crate::time::{DAY, HOUR, MINUTE, SECOND, Timestamp};
 use rust_decimal::Decimal;
@@ -63,6 +64,10 @@ impl Month {
     fn flat(rate: impl Fn(i64) -> &'static str + 'static) -> Self {
         let flat = |_| "100";
         Self { perp: Box::new(flat), spot: Box::new(flat), rate: Box::new(rate), hours: 31 * 24 }
+    }
+
+    fn until(self, hours: i64) -> Self {
+        Self { hours, ..self }
     }
 
     fn run(&self, config: EngineConfig) -> Result {
@@ -280,4 +285,46 @@ fn prices_that_rise_make_the_pair_smaller_before_they_liquidate_it() {
     // Both legs moved alike: whatever was sold down, prices gave and took the same.
     let equity = result.test.engine().equity().unwrap();
     assert!(equity > money("10000"), "{equity}");
+}
+
+/// The pair of the worked month on its third day: 40.0 contracts, 40.00995 coins at 100.
+#[test]
+fn an_open_pair_is_read_against_the_limits_of_its_book() {
+    let month = Month::flat(|_| "0.0003").until(60);
+    let read = |month: &Month| {
+        let result = month.run(config());
+        let pairs: Vec<_> = result.test.engine().open_pairs().collect();
+        let [pair] = pairs.as_slice() else { panic!("{pairs:?}") };
+        assert_eq!(pair.perp_qty.to_string(), "40");
+        let account = result.test.engine().account().unwrap();
+        let readings = result.test.engine().rule_readings();
+        let of = |rule| readings.iter().find(|r| r.rule == rule).cloned().unwrap();
+        let rules = [Rule::CarryNotional, Rule::CarryDailyLoss, Rule::LiquidationDistance];
+        (rules.map(of), account)
+    };
+    let ([held, loss, distance], account) = read(&month);
+    let half = account.equity.to_decimal() / Decimal::TWO;
+    let coins = held.actual.unwrap();
+    assert!((coins - Decimal::from(4_000)).abs() < Decimal::TWO, "{coins}");
+    assert_eq!((held.limit, held.used), (half, Some((coins / half).round_dp(6))));
+    // 1 % of what is held; nothing was lost today.
+    assert_eq!(loss.limit, coins / Decimal::from(100));
+    assert_eq!(loss.used, Some(Decimal::ZERO));
+    let free = (account.margin_balance - account.maintenance_margin).to_decimal();
+    let expected = free / Decimal::from(4_000);
+    assert!((distance.actual.unwrap() - expected).abs() < Decimal::new(1, 5), "{distance:?}");
+    let used = distance.limit / distance.actual.unwrap();
+    assert_eq!(distance.used, Some(used.round_dp(6)));
+    assert!(used < Decimal::ONE, "{used}");
+
+    // The last hour widens the basis by a half percent: 20 of 40 allowed are lost, and more.
+    let perp = |hour| if hour == 59 { "100.5" } else { "100" };
+    let ([_, loss, _], _) =
+        read(&Month { perp: Box::new(perp), ..Month::flat(|_| "0.0003") }.until(60));
+    let used = loss.used.unwrap();
+    assert!(used > Decimal::new(3, 1) && used < Decimal::new(6, 1), "{loss:?}");
+    let spot = |hour| if hour == 59 { "98" } else { "100" };
+    let ([_, loss, _], _) =
+        read(&Month { spot: Box::new(spot), ..Month::flat(|_| "0.0003") }.until(60));
+    assert!(loss.used.unwrap() > Decimal::ONE, "{loss:?}");
 }

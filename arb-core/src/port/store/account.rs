@@ -1,7 +1,8 @@
 //! Users and their secrets, all stored hashed by the caller.
 //!
 //! Invariant: what must not happen halfway is one method: an invite is used exactly when a user is
-//! created, a refresh token is replaced exactly when its successor exists.
+//! created, a refresh token is replaced exactly when its successor exists, and no two changes at
+//! once leave the accounts without an admin.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -79,6 +80,18 @@ pub enum UserChange {
     Banned(Option<Timestamp>),
     /// Another password.
     PasswordHash(String),
+}
+
+impl UserChange {
+    /// Whether an admin who could log in and manage the accounts cannot any more.
+    #[must_use]
+    pub const fn ends_an_admin(&self) -> bool {
+        match self {
+            Self::Role(role) => !matches!(role, UserRole::Admin),
+            Self::Banned(since) => since.is_some(),
+            Self::PasswordHash(_) => false,
+        }
+    }
 }
 
 /// Permission to register.
@@ -186,7 +199,8 @@ pub trait AccountStore: Send + Sync {
     /// Changes a user; none when there is no such user.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError::Conflict`] when it would end the only admin who is not banned; then nothing
+    /// changes.
     async fn change_user(
         &self,
         id: u64,
@@ -198,6 +212,18 @@ pub trait AccountStore: Send + Sync {
     /// # Errors
     /// [`StoreError::Conflict`] when the code exists.
     async fn insert_invite(&self, invite: &Invite) -> Result<(), StoreError>;
+
+    /// The invite with this code, usable or not.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn invite(&self, code: &str) -> Result<Option<Invite>, StoreError>;
+
+    /// Takes all uses from an invite; false when it is unknown or has none left.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn revoke_invite(&self, code: &str) -> Result<bool, StoreError>;
 
     /// All invites, newest first.
     ///

@@ -133,7 +133,7 @@ fn years_are_those_of_the_calendar() {
             .map(|n| Timestamp::from_nanos(n * DAY))
             .find(|time| day(*time)[..10] == text[..10])
             .unwrap();
-        assert_eq!(year_of(found), year, "{text}");
+        assert_eq!(utc_year(found), year, "{text}");
     }
 }
 
@@ -154,5 +154,39 @@ proptest! {
         prop_assert_eq!(stats.years().map(|(_, totals)| totals.sum).sum::<Decimal>(), plain);
         let seconds: i64 = stats.years().map(|(_, totals)| totals.seconds).sum();
         prop_assert_eq!(stats.total().seconds, seconds);
+    }
+}
+
+#[test]
+fn a_year_is_covered_from_new_year_or_the_listing_on_without_a_hole() {
+    let new_year = Timestamp::from_millis(1_767_225_600_000);
+    let every = |hours: i64, from: i64, to: i64| -> Vec<Timestamp> {
+        (from..=to).step_by(hours as usize).map(|hour| new_year.plus(hour * HOUR)).collect()
+    };
+    let as_of = new_year.plus(100 * HOUR);
+    assert!(covers_year(&every(8, -16, 96), None, as_of));
+    assert!(covers_year(&every(4, 4, 96), None, as_of), "the first may be one interval late");
+    assert!(!covers_year(&every(8, 16, 96), None, as_of), "the beginning lacks");
+    assert!(!covers_year(&every(8, 0, 88), None, as_of), "the end lacks");
+    let mut hole = every(8, 0, 96);
+    hole.remove(5);
+    assert!(!covers_year(&hole, None, as_of), "the middle lacks");
+    let listed = Some(new_year.plus(30 * HOUR));
+    assert!(covers_year(&every(8, 40, 96), listed, as_of));
+    assert!(!covers_year(&every(8, 64, 96), listed, as_of));
+    assert!(!covers_year(&[], None, as_of));
+    assert!(covers_year(&[], None, new_year.plus(HOUR)), "nothing was settled yet");
+}
+
+#[test]
+fn a_year_starts_at_its_first_midnight() {
+    for (text, start) in [
+        (1_767_225_600_000, 1_767_225_600_000),
+        (1_767_225_599_999, 1_735_689_600_000),
+        (1_709_164_800_000, 1_704_067_200_000),
+        (0, 0),
+        (-1, -31_536_000_000),
+    ] {
+        assert_eq!(start_of_year(Timestamp::from_millis(text)), Timestamp::from_millis(start));
     }
 }

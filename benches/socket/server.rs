@@ -1,0 +1,117 @@
+//! A server of prebuilt frames on a thread of its own, which does nothing but write.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use arb::Trade;
+use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+
+use super::shared::{Pace, Times, frame, pin, trades};
+
+pub(crate) struct Server {
+    pub(crate) port: u16,
+    pub(crate) trades: Arc<Vec<Trade>>,
+    pub(crate) times: Arc<Times>,
+    over: Arc<AtomicBool>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        // Wakes the thread that accepts.
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+    }
+}
+
+impl Server {
+    /// Sends the trades to whoever asks for a path with `market` in it; others get nothing.
+    pub(crate) fn start(count: usize, pace: Pace) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let trades = Arc::new(trades(count));
+        let times = Times::new(&trades);
+        let over = Arc::new(AtomicBool::new(false));
+        let (mut ends, mut bytes) = (Vec::new(), Vec::new());
+        for trade in trades.iter() {
+            put(&mut bytes, frame(trade).as_bytes());
+            ends.push(bytes.len());
+        }
+        let own = Self { port, trades, times: Arc::clone(&times), over: Arc::clone(&over) };
+        let frames = Arc::new(Frames { bytes, ends, times, pace });
+        std::thread::spawn(move || {
+            pin(0);
+            while let Ok((socket, _)) = listener.accept() {
+                if over.load(Ordering::Relaxed) {
+                    return;
+                }
+                let frames = Arc::clone(&frames);
+                std::thread::spawn(move || serve(socket, &frames));
+            }
+        });
+        own
+    }
+}
+
+struct Frames {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    times: Arc<Times>,
+    pace: Pace,
+}
+
+/// A text frame, unmasked.
+fn put(out: &mut Vec<u8>, text: &[u8]) {
+    out.push(0x81);
+    match u8::try_from(text.len()) {
+        Ok(length) if length < 126 => out.push(length),
+        _ => {
+            out.push(126);
+            out.extend_from_slice(&u16::try_from(text.len()).unwrap().to_be_bytes());
+        }
+    }
+    out.extend_from_slice(text);
+}
+
+fn serve(socket: TcpStream, frames: &Frames) {
+    socket.set_nodelay(true).unwrap();
+    let mut path = String::new();
+    let look = |request: &Request, response: Response| {
+        path = request.uri().path().to_owned();
+        Ok(response)
+    };
+    #[expect(clippy::result_large_err, reason = "the library's own signature")]
+    let Ok(mut socket) = tokio_tungstenite::tungstenite::accept_hdr(socket, look) else { return };
+    let socket = socket.get_mut();
+    if path.contains("market") {
+        let _ = match frames.pace {
+            Pace::FlatOut => flat_out(socket, frames),
+            Pace::PerSecond(rate) => steadily(socket, frames, rate),
+        };
+    }
+    // Open until the client goes.
+    let _ = socket.read_to_end(&mut Vec::new());
+}
+
+fn flat_out(socket: &mut TcpStream, frames: &Frames) -> std::io::Result<()> {
+    frames.bytes.chunks(1 << 16).try_for_each(|chunk| socket.write_all(chunk))
+}
+
+/// One write a frame, spinning in between.
+fn steadily(socket: &mut TcpStream, frames: &Frames, rate: u64) -> std::io::Result<()> {
+    let step = Duration::from_nanos(1_000_000_000 / rate);
+    let mut next = Instant::now() + Duration::from_millis(200);
+    let mut start = 0;
+    for (place, end) in frames.ends.iter().enumerate() {
+        while Instant::now() < next {
+            std::hint::spin_loop();
+        }
+        next += step;
+        frames.times.send(place);
+        socket.write_all(&frames.bytes[start..*end])?;
+        start = *end;
+    }
+    Ok(())
+}

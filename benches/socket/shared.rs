@@ -1,0 +1,125 @@
+//! What server and clients share: the trades, their frames, and when each was sent.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use arb::generator::{GeneratorConfig, TapeGenerator};
+use arb::{Side, Timestamp, Trade};
+use rustix::thread::{CpuSet, sched_setaffinity};
+
+/// How fast frames are sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Pace {
+    FlatOut,
+    PerSecond(u64),
+}
+
+/// Keeps this thread, and those it starts, on one core.
+pub(crate) fn pin(core: usize) {
+    let mut set = CpuSet::new();
+    set.set(core % std::thread::available_parallelism().map_or(1, usize::from));
+    // Where it is not allowed the figures are only noisier.
+    let _ = sched_setaffinity(None, &set);
+}
+
+/// Lets this thread run anywhere.
+pub(crate) fn unpin() {
+    let mut set = CpuSet::new();
+    (0..CpuSet::MAX_CPU.min(64)).for_each(|core| set.set(core));
+    let _ = sched_setaffinity(None, &set);
+}
+
+/// Trades of a busy market: those of a generated day, twelve times as fast.
+pub(crate) fn trades(count: usize) -> Vec<Trade> {
+    let mut trades: Vec<Trade> =
+        TapeGenerator::new(GeneratorConfig::btcusdt(20_240_601)).take(count).collect();
+    let first = trades[0].ts;
+    for trade in &mut trades {
+        let millis = trade.ts.since(first) / 1_000_000;
+        trade.ts = first.plus(millis / 12 * 1_000_000);
+    }
+    trades
+}
+
+/// A combined-stream frame of a trade, as the venue writes it.
+pub(crate) fn frame(trade: &Trade) -> String {
+    let at = trade.ts.as_millis();
+    format!(
+        r#"{{"stream":"btcusdt@aggTrade","data":{{"e":"aggTrade","E":{},"a":{},"s":"BTCUSDT","p":"{}","q":"{}","f":{},"l":{},"T":{at},"m":{}}}}}"#,
+        at + 3,
+        trade.id,
+        padded(trade.price.units(), 2),
+        padded(trade.qty.units(), 3),
+        trade.id * 2,
+        trade.id * 2 + 1,
+        trade.taker_side == Side::Sell,
+    )
+}
+
+fn padded(units: i64, decimals: u32) -> String {
+    let one = 100_000_000;
+    let fraction = units % one / 10_i64.pow(8 - decimals);
+    format!("{}.{fraction:0width$}", units / one, width = decimals as usize)
+}
+
+/// When each trade was sent and decided, nanoseconds since the beginning.
+#[derive(Debug)]
+pub(crate) struct Times {
+    began: Instant,
+    first_id: u64,
+    sent: Vec<AtomicU64>,
+    decided: Vec<AtomicU64>,
+}
+
+impl Times {
+    pub(crate) fn new(trades: &[Trade]) -> Arc<Self> {
+        let none = || trades.iter().map(|_| AtomicU64::new(0)).collect();
+        let (began, first_id) = (Instant::now(), trades[0].id);
+        Arc::new(Self { began, first_id, sent: none(), decided: none() })
+    }
+
+    fn now(&self) -> u64 {
+        self.began.elapsed().as_nanos() as u64
+    }
+
+    pub(crate) fn send(&self, place: usize) {
+        self.sent[place].store(self.now(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn decide(&self, id: u64) {
+        self.decided[(id - self.first_id) as usize].store(self.now(), Ordering::Relaxed);
+    }
+
+    /// Sent to decided of every trade, nanoseconds.
+    pub(crate) fn latencies(&self) -> Vec<u64> {
+        let pairs = self.sent.iter().zip(&self.decided);
+        let times = pairs.map(|(a, b)| (a.load(Ordering::Relaxed), b.load(Ordering::Relaxed)));
+        times.map(|(sent, decided)| decided.saturating_sub(sent)).collect()
+    }
+}
+
+/// The venue's time, which stands where the last trade stands.
+#[derive(Debug)]
+pub(crate) struct Follower(AtomicU64);
+
+impl Follower {
+    pub(crate) fn new(at: Timestamp) -> Self {
+        Self(AtomicU64::new(at.as_nanos() as u64))
+    }
+
+    pub(crate) fn set(&self, at: Timestamp) {
+        self.0.store(at.as_nanos() as u64, Ordering::Relaxed);
+    }
+}
+
+impl arb::port::Clock for Follower {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_nanos(self.0.load(Ordering::Relaxed) as i64)
+    }
+
+    fn wait(&self, until: Timestamp) -> std::time::Duration {
+        let millis = u64::from(until > self.now());
+        std::time::Duration::from_millis(millis)
+    }
+}
