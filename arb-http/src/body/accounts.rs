@@ -249,6 +249,7 @@ pub struct ConfigBody {
     /// Open directional positions at most.
     pub max_positions: u32,
     /// Size of an entry by tier.
+    #[serde(deserialize_with = "crate::extract::object")]
     pub tier_multiplier: TierSizes,
 }
 

@@ -9,8 +9,9 @@ use arb_core::{InstrumentId, Money, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::Num;
+use super::num::ratio;
 use super::trades::{net, unrealized};
-use super::{Num, finite};
 
 /// Figures of a set of closed trades.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -22,17 +23,17 @@ pub struct Performance {
     /// Of them without.
     pub losses: usize,
     /// Share of wins.
-    pub win_rate: Option<f64>,
+    pub win_rate: Option<Num>,
     /// Gains ÷ losses; null without a loss.
-    pub profit_factor: Option<f64>,
+    pub profit_factor: Option<Num>,
     /// Sharpe ratio of daily returns, for a year; null below 30 days.
-    pub sharpe: Option<f64>,
+    pub sharpe: Option<Num>,
     /// Deepest fall of the balance below its peak, a fraction of the peak.
-    pub max_drawdown: Option<f64>,
+    pub max_drawdown: Option<Num>,
     /// Mean result, R.
-    pub mean_r: Option<f64>,
+    pub mean_r: Option<Num>,
     /// Sum of results, R.
-    pub total_r: Option<f64>,
+    pub total_r: Option<Num>,
     /// Sum of results after fees and funding, quote currency.
     pub total_pnl: Num,
 }
@@ -61,7 +62,7 @@ pub struct EquityPoint {
     /// Initial balance plus all results so far, quote currency.
     pub equity: Num,
     /// Sum of the results so far, R.
-    pub pnl_r: Option<f64>,
+    pub pnl_r: Option<Num>,
 }
 
 /// How the account or a strategy stands.
@@ -74,17 +75,17 @@ pub struct SummaryBody {
     /// Sum of the results of closed trades after fees and funding.
     pub total_pnl: Num,
     /// The same in R.
-    pub total_pnl_r: Option<f64>,
+    pub total_pnl_r: Option<Num>,
     /// Closed trades.
     pub trades: usize,
     /// Open trades.
     pub active: usize,
     /// Share of closed trades with a gain.
-    pub win_rate: Option<f64>,
+    pub win_rate: Option<Num>,
     /// Gains ÷ losses; null without a loss.
-    pub profit_factor: Option<f64>,
+    pub profit_factor: Option<Num>,
     /// Deepest fall of the balance below its peak, a fraction of the peak.
-    pub max_drawdown: Option<f64>,
+    pub max_drawdown: Option<Num>,
     /// First entry, Unix milliseconds.
     pub start_time_ms: Option<i64>,
 }
@@ -115,17 +116,18 @@ impl Closed {
         let notes: Vec<_> = self.rows.iter().map(|row| row.note(InstrumentId::default())).collect();
         let summary = Summary::new(notes.iter(), &self.curve(initial));
         let wins = self.rows.iter().filter(|row| net(row) > Money::ZERO).count();
-        let total_r = summary.total_r.and_then(finite);
+        let total_r = summary.total_r;
+        let drawdown = summary.max_drawdown_ratio.filter(|_| summary.trades > 0);
         Performance {
             trades: summary.trades,
             wins,
             losses: summary.trades - wins,
-            win_rate: summary.win_rate,
-            profit_factor: summary.profit_factor.and_then(finite),
-            sharpe: summary.sharpe.and_then(finite),
-            max_drawdown: summary.max_drawdown_ratio.filter(|_| summary.trades > 0),
-            mean_r: total_r.and_then(|total| finite(total / count(summary.trades))),
-            total_r,
+            win_rate: summary.win_rate.and_then(ratio),
+            profit_factor: summary.profit_factor.and_then(ratio),
+            sharpe: summary.sharpe.and_then(ratio),
+            max_drawdown: drawdown.and_then(ratio),
+            mean_r: total_r.and_then(|total| ratio(total / count(summary.trades))),
+            total_r: total_r.and_then(ratio),
             total_pnl: self.total().into(),
         }
     }
@@ -162,7 +164,7 @@ impl Closed {
             EquityPoint {
                 time_ms: end(row).as_millis(),
                 equity: equity.into(),
-                pnl_r: finite(total_r),
+                pnl_r: ratio(total_r),
             }
         });
         points.collect()

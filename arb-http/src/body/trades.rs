@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::names::{DirectionName, ModeName, TierName, TradeStatusName};
+use super::num::ratio;
 use super::risk::Account;
 use super::signals::Factor;
 use super::{Num, finite};
@@ -69,7 +70,7 @@ pub struct TradeItem {
     /// Profit or loss after fees and funding, quote currency.
     pub pnl: Num,
     /// The same in R.
-    pub pnl_r: Option<f64>,
+    pub pnl_r: Option<Num>,
     /// Fees paid.
     pub fee: Num,
     /// Funding paid (positive) or received (negative).
@@ -172,7 +173,7 @@ pub(crate) fn trade_item(row: &TradeRow, symbol: &str, factors: &FactorBook) -> 
         exit_price: row.exit_price.map(Num::from),
         exit_time_ms: row.exit_time.map(arb_core::Timestamp::as_millis),
         pnl: net(row).into(),
-        pnl_r: row.r_multiple.and_then(finite),
+        pnl_r: row.r_multiple.and_then(ratio),
         fee: row.fee.into(),
         funding: row.funding.into(),
     }
