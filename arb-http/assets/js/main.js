@@ -134,7 +134,10 @@ async function enterAsMember() {
     if (state.state === "open") quiet(readLatest());
   });
   await Promise.race([first, new Promise((done) => setTimeout(done, PATIENCE))]);
-  requestAnimationFrame(() => delete at("main").dataset.settling);
+  requestAnimationFrame(() => {
+    delete at("main").dataset.settling;
+    if (document.activeElement === document.body) at("main").focus({ preventScroll: true });
+  });
 }
 
 function arrive(user) {

@@ -41,7 +41,6 @@ export function mount() {
       show();
       tell("user", user);
       scrollTo({ top: 0, behavior: "instant" });
-      at("main").focus({ preventScroll: true });
     } catch (error) {
       write(complaint, capitalised(error));
       form.elements.password.focus();
