@@ -136,7 +136,9 @@ async function enterAsMember() {
   await Promise.race([first, new Promise((done) => setTimeout(done, PATIENCE))]);
   requestAnimationFrame(() => {
     delete at("main").dataset.settling;
-    if (document.activeElement === document.body) at("main").focus({ preventScroll: true });
+    // The field that had the focus is gone.
+    if (known.entered) at("main").focus({ preventScroll: true });
+    known.entered = false;
   });
 }
 
