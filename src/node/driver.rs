@@ -28,7 +28,7 @@ use super::journal::{Begins, Journal};
 use super::metrics::{Counters, add, set};
 use super::notes::NoteRing;
 use super::settings;
-use super::view::Viewer;
+use super::view::{Viewer, WholeAt};
 use crate::record::log::{LogHeader, Poisoned, Seq, poison};
 
 /// What a host wants, on its way to the engine.
@@ -46,6 +46,7 @@ pub(super) struct Ends {
     pub(super) stop: watch::Receiver<Stop>,
     pub(super) view: watch::Sender<Arc<View>>,
     pub(super) signals: watch::Sender<Arc<[Signal]>>,
+    pub(super) whole_at: watch::Sender<WholeAt>,
     pub(super) resume: watch::Sender<Resume>,
     pub(super) notes: Arc<NoteRing>,
     pub(super) counters: Arc<Counters>,
@@ -186,7 +187,10 @@ impl Driver {
         self.log_state = now;
         if let Some(error) = self.journal.trouble() {
             add(&self.ends.counters.log_failures, 1);
-            tracing::error!(%error, "the log cannot be written: entries stop, exits go on");
+            tracing::error!(
+                %error,
+                "the log cannot be written: entries stop, exits go on; make room on its disk"
+            );
         } else {
             tracing::info!("the log can be written again");
         }
@@ -442,6 +446,7 @@ impl Driver {
         let view = self.viewer.view(&self.cell, seq, self.at);
         self.ends.view.send_replace(Arc::new(view));
         self.ends.signals.send_replace(self.viewer.signals());
+        self.ends.whole_at.send_replace(self.viewer.whole_at());
         let oldest = self.at.plus(-DAY);
         self.holes.retain(|hole| hole.end >= oldest);
         let last_trade_ids = last_trade_ids(&self.cell);

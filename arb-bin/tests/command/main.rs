@@ -8,3 +8,4 @@ mod outputs;
 mod running;
 mod support;
 mod tapes;
+mod trouble;
