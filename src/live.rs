@@ -164,11 +164,24 @@ pub enum LiveError {
     /// The node cannot start or go on.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// The venue does not keep so much.
+    #[error(
+        "{symbol}: the venue has no trades before {before}; {missing} of the period are missing and \
+         are in its archive"
+    )]
+    Incomplete {
+        /// The symbol.
+        symbol: String,
+        /// Trades that are missing.
+        missing: u64,
+        /// The oldest trade it has.
+        before: arb_core::Timestamp,
+    },
     /// An archive file cannot be used.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
     /// The folder cannot be used.
-    #[error("{folder}: {source}")]
+    #[error("{folder}: {source}; make it writable for this user, or name another folder")]
     Folder {
         /// The folder.
         folder: PathBuf,

@@ -95,6 +95,7 @@ impl Venue {
             order_flow: instrument == BTC,
             premium: None,
             last_id: None,
+            missing: Vec::new(),
             settled_until: None,
         });
         FeedConfig {

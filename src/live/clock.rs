@@ -132,7 +132,8 @@ impl MarketFeed for ClockFeed {
     }
 }
 
-#[cfg(all(test, feature = "sim"))]
+#[cfg(feature = "sim")]
+#[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
 

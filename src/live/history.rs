@@ -77,17 +77,41 @@ impl<'a> History<'a> {
         Ok(without)
     }
 
-    /// Reads the history of every instrument with order flow into the store.
+    /// Reads the history of every instrument with order flow into the store, up to the present.
     pub(super) async fn read(
         self,
         watched: &'a [Watched],
         length: Duration,
         progress: &(impl Fn(&HistoryProgress) + Sync),
     ) -> Result<(), LiveError> {
+        let all = self.down(watched, length, (&tell_all, progress)).await?;
+        self.catch_up(&all).await
+    }
+
+    /// Fills the store beside a node that records the present itself.
+    pub(super) async fn fill(
+        self,
+        watched: &'a [Watched],
+        length: Duration,
+        progress: &(impl Fn(&HistoryProgress) + Sync),
+    ) -> Result<(), LiveError> {
+        self.down(watched, length, (&|_, _| {}, progress)).await.map(drop)
+    }
+
+    /// Reads from the newest trades down, in rounds; `told` hears what is to come.
+    async fn down(
+        self,
+        watched: &'a [Watched],
+        length: Duration,
+        (told, progress): (
+            &(impl Fn(&[Reading<'_>], u32) + Sync),
+            &(impl Fn(&HistoryProgress) + Sync),
+        ),
+    ) -> Result<Vec<Reading<'a>>, LiveError> {
         let until = self.clock.now();
         let from = until.plus(-nanos(length));
         if from >= until {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let with_flow = watched.iter().filter(|each| each.order_flow && each.market == Market::Um);
         let mut all = Vec::new();
@@ -96,12 +120,12 @@ impl<'a> History<'a> {
         while let Some(reading) = begun.next().await {
             all.extend(reading?);
         }
-        tell_all(&all, budget_of(self.venue));
+        told(&all, budget_of(self.venue));
         for reach in ROUNDS.into_iter().chain([nanos(length)]) {
             let reach = until.plus(-reach).max(from);
             self.round(&mut all, reach, progress).await?;
         }
-        self.catch_up(&all).await
+        Ok(all)
     }
 
     /// Finds the ends of a symbol's history; none where nothing was traded.

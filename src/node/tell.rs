@@ -127,7 +127,7 @@ impl Telling {
     fn keep(&self, path: &Path, seq: Seq, on_disk: &mut Option<Kept>) {
         let now = Kept { seq, memory: self.notifier.memory() };
         let same_memory = on_disk.as_ref().is_some_and(|kept| kept.memory == now.memory);
-        let is_behind = self.notes.after(seq).is_some();
+        let is_behind = self.notes.after(Place::Output(seq)).is_some();
         if on_disk.as_ref() == Some(&now) || same_memory && is_behind {
             return;
         }

@@ -215,6 +215,7 @@ fn a_hole_that_was_open_when_the_node_died_is_known_to_the_next_feed() {
     let (missed, next_id) = given;
     life(async {
         let hand = start(&place, MINUTE, next_id).await;
+        hand.pass(1).await;
         let holes = hand.opened.lock().unwrap()[0].holes.clone();
         let ids: Vec<(u64, u64)> = holes.iter().map(|hole| (hole.from_id, hole.to_id)).collect();
         assert_eq!(ids, [(2, 3)]);
@@ -226,6 +227,7 @@ fn a_hole_that_was_open_when_the_node_died_is_known_to_the_next_feed() {
     });
     life(async {
         let hand = start(&place, 2 * MINUTE, next_id).await;
+        hand.pass(1).await;
         assert_eq!(hand.opened.lock().unwrap()[0].holes, [], "a filled hole is none");
         hand.node.stop().await.unwrap();
         ((), None)

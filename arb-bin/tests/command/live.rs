@@ -189,6 +189,16 @@ fn the_store_of_a_running_node_is_kept_up() {
     running.stop();
 }
 
+/// Perpetuals with trades.
+pub(crate) async fn with_trades(file: &Path) -> usize {
+    let store = store(file).await;
+    let mut count = 0;
+    for (of, _) in store.catalog().await.unwrap().iter() {
+        count += usize::from(store.extent(of.key).await.unwrap().is_some());
+    }
+    count
+}
+
 #[test]
 fn wrong_ways_to_start_are_explained() {
     let folder = Folder::new();

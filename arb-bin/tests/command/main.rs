@@ -13,3 +13,4 @@ mod paper;
 mod running;
 mod support;
 mod tapes;
+mod trouble;

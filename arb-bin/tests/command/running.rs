@@ -1,7 +1,7 @@
 //! Commands that run until they are stopped.
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -47,6 +47,11 @@ impl Running {
     pub(crate) fn begin(folder: &Folder, args: &[&str], env: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_arb"));
         Self::spawn(folder, command.args(args).arg("--ready-json").envs(env.iter().copied()))
+    }
+
+    /// Starts a command as it is given.
+    pub(crate) fn begin_as(folder: &Folder, command: &mut Command) -> Self {
+        Self::spawn(folder, command)
     }
 
     /// Starts a command that ends by itself and does not wait.
@@ -112,12 +117,6 @@ impl Running {
         self.signal("-KILL");
         self.child.wait().unwrap();
         self.rest()
-    }
-
-    /// Waits until it ends by itself.
-    pub(crate) fn ended(mut self) -> (ExitStatus, String) {
-        let err = self.rest();
-        (self.child.wait().unwrap(), err)
     }
 
     /// Ends it as an operator does and gives what it said; it may take five seconds.

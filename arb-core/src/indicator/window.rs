@@ -156,6 +156,11 @@ impl Windows {
     }
 
     /// Trades of the last hour by 5-minute bars.
+    /// When the longest window that entries need will be whole.
+    pub(crate) fn whole_at(&self) -> Option<Timestamp> {
+        self.holes.whole_at(WINDOW_4H)
+    }
+
     pub(crate) fn trades_1h(&self, now: Timestamp) -> u64 {
         self.bars.trades_1h(now)
     }
@@ -177,6 +182,9 @@ impl Windows {
             }
         }
         let Some(touched) = touched else { return 0 };
+        // Late trades wait in the ring for the next tick. Laying it anew would pass over them, and
+        // the day, the bars and the flow, which are kept, would never have them.
+        self.absorb(self.now.as_micros());
         // Later ones only wait in the ring.
         let reached = found.iter().filter(|(trade, _)| trade.ts <= self.now);
         for (trade, ends) in reached {

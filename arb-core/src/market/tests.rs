@@ -90,6 +90,22 @@ fn a_trade_that_arrives_before_its_tick_waits_for_it() {
 }
 
 #[test]
+fn a_late_trade_before_a_back_fill_counts_in_every_sum() {
+    let (mut market, mut out) = (market(), Vec::new());
+    let grid = Timestamp::from_millis(1_700_000_010_000);
+    market.on_trade(&trade(1, 1_000, "1"), &mut out);
+    market.on_trade(&trade(3, 3_000, "1"), &mut out);
+    market.on_tick(grid, &mut out);
+    // Stamped before the tick that was told already, and not yet part of any sum.
+    market.on_trade(&trade(4, 9_000, "10"), &mut out);
+    market.on_backfill(&[trade(2, 2_000, "100")]);
+    market.on_tick(grid.plus(15 * SECOND), &mut out);
+    let row = market.indicators().unwrap();
+    let sums = [row.cvd_30m, row.cvd_4h, row.cvd_day, row.volume_30m].map(|sum| sum.to_string());
+    assert_eq!(sums, ["112"; 4].map(str::to_owned));
+}
+
+#[test]
 fn sums_that_leave_their_range_quarantine_the_instrument() {
     let (mut market, mut out) = (market(), Vec::new());
     let huge = Trade {

@@ -26,7 +26,7 @@ function banner() {
   const state = known.user ? known.risk?.state : null;
   const text = lost ? `The live stream is lost: ${stream.why}. Figures are not current.`
     : state === "halted" ? "The engine is halted: only orders that reduce risk are sent. An admin can reset it."
-    : state === "reduce_only" ? "Reduce only: no new risk is taken until a reset." : "";
+    : state === "reduce_only" && !known.risk.paused ? "Reduce only: no new risk is taken until a reset." : "";
   at("banner").hidden = text === "";
   dress(at("banner"), `banner ${state === "halted" || lost ? "bad" : ""}`);
   if (words.parentNode !== at("banner")) at("banner").replaceChildren(words, counter, button);

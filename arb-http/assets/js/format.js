@@ -97,6 +97,15 @@ export const coin = (symbol) => (/^[A-Z0-9]+USDT$/.test(symbol ?? "") ? symbol.s
 /** LONG or SHORT in the way of chips. */
 export const side = (direction) => (direction === "LONG" ? { text: "Long", tone: "long" } : direction === "SHORT" ? { text: "Short", tone: "short" } : { text: "None", tone: "" });
 
+const FACTS = {
+  complete_15m: "Trades of the last 15 minutes are missing",
+  complete_30m: "Trades of the last 30 minutes are missing",
+  complete_4h: "Trades of the last 4 hours are missing",
+  cvd_4h: "The 4 h CVD does not point the same way",
+  atr: "There is no ATR yet",
+};
+const REFUSALS = { "state is ReduceOnly": "the engine only reduces", "state is Halted": "the engine is halted" };
+
 /** Why a decision fired or not, in a sentence. */
 export function reason(signal) {
   const text = String(signal.reason ?? "").replace(/\d{4}-\d\d-\d\dT(\d\d:\d\d:\d\d)(\.\d+)?Z/g, "$1 UTC");
@@ -107,11 +116,13 @@ export function reason(signal) {
   const gate = /^(\w+): (\S+) against (\S+)$/.exec(text);
   if (gate && gate[1] === "threshold") return `Score ${minus(gate[2])} of the ${gate[3]} it takes`;
   if (gate) return `${capital(words(gate[1]))} is ${minus(gate[2])}, the limit is ${minus(gate[3])}`;
+  const fact = /^(\w+): not met$/.exec(text);
+  if (fact) return FACTS[fact[1]] ?? `${capital(words(fact[1]))} is not met`;
   if (text === "busy: position") return "Already in a position";
   const busy = /^busy: (.*)$/.exec(text);
   if (busy) return `Busy: ${words(busy[1])}`;
   const risk = /^risk: (.*)$/.exec(text);
-  if (risk) return `Refused by risk: ${words(risk[1])}`;
+  if (risk) return `Refused by risk: ${REFUSALS[risk[1]] ?? words(risk[1])}`;
   return capital(words(text));
 }
 

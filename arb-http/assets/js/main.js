@@ -24,6 +24,7 @@ import { book, coins, hear, known, may, now, setClock, tell } from "./state.js";
 const POLL = 2_000;
 const PATIENCE = 1_500;
 const DRIFT = 3_000;
+const YOUNG = 12;
 const MARKET = ["rates", "signals", "indicators", "trades"];
 const ALL = [...MARKET, "positions", "risk"];
 let live = null;
@@ -84,9 +85,14 @@ const readPositions = async () => {
   const told = await get(`${book()}/positions`);
   if (!streaming || !known.positions) tell("positions", { mode: known.risk?.mode, account: known.risk?.account, data: told.data });
 };
+const readCloses = async (symbol, interval, limit) => (await get("api/kline", { symbol, interval, limit })).data.map((bar) => bar.close).filter(Number.isFinite);
 const readHistory = async () => {
-  const all = await Promise.all(coins().map(async (coin) => [coin, (await get("api/kline", { symbol: coin, interval: "15m", limit: 96 })).data.map((bar) => bar.close).filter(Number.isFinite)]));
-  known.history = Object.fromEntries(all.filter(([, points]) => points.length > 1));
+  // A day, or the last hours of an engine that is younger.
+  const all = await Promise.all(coins().map(async (coin) => {
+    const day = await readCloses(coin, "15m", 96);
+    return [coin, day.length < YOUNG ? await readCloses(coin, "1m", 180) : day];
+  }));
+  known.history = Object.fromEntries(all);
   tell("history");
 };
 
@@ -134,7 +140,12 @@ async function enterAsMember() {
     if (state.state === "open") quiet(readLatest());
   });
   await Promise.race([first, new Promise((done) => setTimeout(done, PATIENCE))]);
-  requestAnimationFrame(() => delete at("main").dataset.settling);
+  requestAnimationFrame(() => {
+    delete at("main").dataset.settling;
+    // The field that had the focus is gone.
+    if (known.entered) at("main").focus({ preventScroll: true });
+    known.entered = false;
+  });
 }
 
 function arrive(user) {

@@ -5,6 +5,8 @@ const listeners = new Map();
 /** The page's knowledge; written by `tell` only. */
 export const known = {
   user: null,
+  /** Somebody has just logged in by hand. */
+  entered: false,
   rates: {},
   symbol: null,
   signals: {},

@@ -12,7 +12,8 @@ let summary = null;
 async function draw(library, element) {
   const tint = colours("muted", "line", "faint", "gain", "loss", "gain-soft", "loss-soft");
   const start = known.risk?.account?.initial_balance ?? curve[0]?.equity ?? 0;
-  const points = [...curve, ...(known.risk?.account ? [{ time_ms: now(), equity: known.risk.account.equity }] : [])];
+  const began = Math.min(curve[0]?.time_ms ?? now(), summary?.start_time_ms ?? now()) - (curve.length ? 0 : 3_600_000);
+  const points = [{ time_ms: began, equity: start }, ...curve, ...(known.risk?.account ? [{ time_ms: now(), equity: known.risk.account.equity }] : [])];
   const gains = (points.at(-1)?.equity ?? start) >= start;
   const x = points.map((point) => utc(point.time_ms));
   const values = points.map((point) => point.equity);

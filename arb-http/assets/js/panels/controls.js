@@ -63,7 +63,9 @@ export function mount() {
   at("flatten").addEventListener("click", flatten);
   at("reset").addEventListener("click", reset);
   const show = () => {
-    at("reset").hidden = !may("admin") || !known.risk || known.risk.state === "active";
+    // A pause reduces only, too; that is what resuming is for.
+    const stopped = known.risk?.state === "halted" || (known.risk?.state === "reduce_only" && !known.risk.paused);
+    at("reset").hidden = !(may("admin") && stopped);
     write(at("pause"), known.risk?.paused ? "Resume entries" : "Pause entries");
   };
   hear("risk", show);

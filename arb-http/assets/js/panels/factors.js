@@ -11,6 +11,7 @@ const input = (name, value) => (value === null ? "absent" : PRICES.has(name) ? p
 
 // Points are out of a weight; a carry's parts are shares of the capital and have none.
 const weighed = ({ max }) => max >= 1;
+const off = ({ max }) => max === 0;
 
 function line(name) {
   const label = words(NAMES[name] ?? name);
@@ -22,7 +23,10 @@ function line(name) {
     element,
     update([, factor]) {
       const { score, max } = factor;
-      if (weighed(factor)) {
+      if (off(factor)) {
+        meter.show(0, 1, "", "has no weight");
+        points.replaceChildren(h("span", { class: "muted" }, "no weight"));
+      } else if (weighed(factor)) {
         meter.show(score, max, "", `${number(score, 1)} of ${number(max)}`);
         points.replaceChildren(h("b", null, number(score, 1)), h("span", { class: "muted" }, ` / ${number(max)}`));
       } else {

@@ -2,7 +2,7 @@
 
 import { enter, leave } from "../api.js";
 import { at, write } from "../dom.js";
-import { hear, tell } from "../state.js";
+import { hear, known, tell } from "../state.js";
 
 /** Wires the form and the header's button. */
 export function mount() {
@@ -39,9 +39,9 @@ export function mount() {
       form.reset();
       registers = false;
       show();
+      known.entered = true;
       tell("user", user);
       scrollTo({ top: 0, behavior: "instant" });
-      at("main").focus({ preventScroll: true });
     } catch (error) {
       write(complaint, capitalised(error));
       form.elements.password.focus();

@@ -50,7 +50,7 @@ function shapes(tint) {
   const mine = (known.positions?.data ?? []).filter((each) => coin(each.symbol) === known.symbol);
   const level = (y, color, dash) => ({ type: "line", xref: "paper", x0: 0, x1: 1, y0: y, y1: y, line: { color, width: 1, dash } });
   const levels = mine.flatMap((each) => [level(each.entry_price, tint.text, "solid"), level(each.sl_price, tint.loss, "dash"), level(each.tp1_price, tint.gain, "dot"), level(each.tp2_price, tint.gain, "dash")]);
-  const missing = holes(state.rows).map(([from, to]) => ({ type: "rect", yref: "paper", x0: utc(from), x1: utc(to), y0: 0, y1: 1, layer: "below", line: { width: 0 }, fillcolor: tint["warn-soft"] }));
+  const missing = holes(state.rows).map(([from, to]) => ({ type: "rect", yref: "paper", x0: utc(from), x1: utc(to), y0: 0.452, y1: 0.462, line: { width: 0 }, fillcolor: tint.warn, opacity: 0.7 }));
   return [...missing, ...levels];
 }
 

@@ -65,8 +65,8 @@ function flash(element, by) {
 
 // Settled and running rates of a day where the user may read them, else what came since the start.
 function history(key) {
-  const points = known.history[key] ?? seen.get(key) ?? NOTHING;
-  return points.length < LEAST ? NOTHING : points;
+  const enough = (points) => points?.length >= LEAST;
+  return [known.history[key], seen.get(key)].find(enough) ?? NOTHING;
 }
 
 function remember() {
@@ -82,7 +82,6 @@ export function mount() {
   const body = at("rates-rows");
   const filter = at("rates-filter");
   const more = at("rates-more");
-  const span = at("rates-span");
   const draw = () => {
     const entries = Object.entries(known.rates);
     const chosen = entries.filter(([key, value]) => key !== value.symbol);
@@ -106,10 +105,7 @@ export function mount() {
   });
   hear("history", draw);
   hear("symbol", draw);
-  hear("user", (user) => {
-    write(span, user ? "24 h" : "Trend");
-    draw();
-  });
+  hear("user", draw);
   hear("second", () => rows.forEach((each, key) => each.element.isConnected && known.rates[key] && each.tick(known.rates[key])));
   filter.addEventListener("input", draw);
   more.addEventListener("click", () => {

@@ -47,8 +47,9 @@ export function mount() {
   const worst = at("risk-worst");
   hear("risk", (status) => {
     const [text, tone] = STATES[status.state] ?? [status.state, ""];
-    write(at("risk-state"), status.paused && status.state === "active" ? "Paused" : text);
-    dress(at("risk-pill"), `pill ${status.paused && status.state === "active" ? "warn" : tone}`);
+    const paused = status.paused && status.state !== "halted";
+    write(at("risk-state"), paused ? "Paused" : text);
+    dress(at("risk-pill"), `pill ${paused ? "warn" : tone}`);
     const measured = status.rules.filter((each) => each.used !== null).sort((a, b) => b.used - a.used || key(a).localeCompare(key(b)));
     const unmeasured = status.rules.filter((each) => each.used === null);
     follow(rules, measured, key, row);

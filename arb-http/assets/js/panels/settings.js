@@ -1,6 +1,6 @@
 // What an operator may change while the engine runs. Others read it.
 
-import { get, change } from "../api.js";
+import { change } from "../api.js";
 import { toast } from "../alerts.js";
 import { confirmed } from "../dialog.js";
 import { at, follow, h, mark, write } from "../dom.js";
@@ -85,8 +85,7 @@ export function mount() {
     const facts = differences(next);
     if (facts.length === 0) return write(complaint, "Nothing is changed.");
     await confirmed({ title: "Apply these settings?", text: "They take effect at the next decision and outlive a restart. Open positions keep the exits they were opened with.", facts, action: "Apply" }, async () => {
-      await change("PUT", `${book()}/config`, next);
-      tell("config", await get(`${book()}/config`));
+      tell("config", await change("PUT", `${book()}/config`, next));
       fill();
       toast("The settings are in force from the next decision.", "ok");
     });
