@@ -85,6 +85,8 @@ fails! {
         users(_: u64, _: usize) -> Vec<UserRecord>;
         change_user(_: u64, _: &UserChange) -> Option<UserRecord>;
         insert_invite(_: &Invite) -> ();
+        invite(_: &str) -> Option<Invite>;
+        revoke_invite(_: &str) -> bool;
         invites() -> Vec<Invite>;
         insert_refresh_token(_: &RefreshToken) -> ();
         refresh_token(_: &str) -> Option<RefreshToken>;
