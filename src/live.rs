@@ -43,7 +43,7 @@ use tokio::sync::watch;
 pub use self::archive::{
     ArchiveError, ImportReport, archive_files, import_archives, verify_checksum,
 };
-use self::backlog::Backlog;
+use self::backlog::{Backlog, Filling};
 pub use self::backup::{backup, restore};
 use self::clock::ClockFeed;
 pub use self::clock::VenueClock;
@@ -194,7 +194,7 @@ pub struct Live {
     symbols: Vec<String>,
     clock: Arc<dyn Clock>,
     keeper: Keeper,
-    _backlog: Backlog,
+    _backlog: Filling,
 }
 
 impl LiveOptions {
