@@ -55,7 +55,7 @@ pub use self::fetch::{FetchProgress, Fetcher, Metrics, Period, stored_metrics};
 use self::history::History;
 pub use self::history::HistoryProgress;
 use self::metrics::Shown;
-pub use self::probe::{ClockReading, probe};
+pub use self::probe::{ClockReading, Tried, probe, try_parts};
 use self::upkeep::Keeper;
 use self::year::YearReader;
 use crate::node::{Node, NodeError, NodeOptions, Stopped};
@@ -164,11 +164,24 @@ pub enum LiveError {
     /// The node cannot start or go on.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// The venue does not keep so much.
+    #[error(
+        "{symbol}: the venue has no trades before {before}; {missing} of the period are missing and \
+         are in its archive"
+    )]
+    Incomplete {
+        /// The symbol.
+        symbol: String,
+        /// Trades that are missing.
+        missing: u64,
+        /// The oldest trade it has.
+        before: arb_core::Timestamp,
+    },
     /// An archive file cannot be used.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
     /// The folder cannot be used.
-    #[error("{folder}: {source}")]
+    #[error("{folder}: {source}; make it writable for this user, or name another folder")]
     Folder {
         /// The folder.
         folder: PathBuf,
@@ -237,6 +250,7 @@ impl LiveOptions {
             funding_history: FUNDING_HISTORY,
             counters: Arc::new(FeedCounters::default()),
             dialer: Arc::new(Dialer::new(Arc::clone(&clock) as _)),
+            books: None,
         };
         options.gauges.push(venue.shown(&feed, &clock).gauges());
         options.feeds = vec![

@@ -23,6 +23,7 @@ mod handle;
 mod journal;
 mod metrics;
 mod notes;
+mod projected;
 mod projection;
 mod rates;
 mod replica;

@@ -1,5 +1,7 @@
 //! The live node by its claims: it stands where it stood, whatever happened to it.
 
+#[cfg(feature = "live")]
+mod backup;
 #[cfg(feature = "desk")]
 mod desk;
 mod hand;

@@ -231,6 +231,15 @@ pub(crate) fn stderr(text: impl Display) -> Result<()> {
     write!(io::stderr().lock(), "{text}").context("standard error")
 }
 
+/// Asks for something on standard error; the answer is typed behind it.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn prompt(text: impl Display) -> Result<()> {
+    let mut out = io::stderr().lock();
+    write!(out, "{text}").and_then(|()| out.flush()).context("standard error")
+}
+
 /// Tells something on standard error; a run does not fail because nobody can be told.
 pub(crate) fn note(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");

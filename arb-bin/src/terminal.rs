@@ -3,9 +3,11 @@
 //! Invariant: colours only on a terminal, and never against `NO_COLOR`.
 
 use std::io::IsTerminal;
+use std::os::fd::AsFd;
 
 use arb::Timestamp;
 use arb::time::{DAY, HOUR, MINUTE, SECOND};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 /// Colours, or none.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +35,37 @@ impl Style {
     pub(crate) fn signed(self, value: f64, text: impl std::fmt::Display) -> String {
         let code = if value < 0.0 { "31" } else { "32" };
         self.paint(code, text)
+    }
+}
+
+/// A terminal that does not show what is typed, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Hidden<'a, T: AsFd> {
+    terminal: &'a T,
+    before: Termios,
+}
+
+impl<'a, T: AsFd> Hidden<'a, T> {
+    /// Hides from now on, and forgets what was typed before. To be made before the question is
+    /// shown, so that no answer is faster.
+    ///
+    /// # Errors
+    /// When it is no terminal.
+    pub(crate) fn new(terminal: &'a T) -> std::io::Result<Self> {
+        let before = tcgetattr(terminal)?;
+        let mut hidden = before.clone();
+        hidden.local_modes.remove(LocalModes::ECHO);
+        // The end of the line is shown: the next question begins a line.
+        hidden.local_modes.insert(LocalModes::ECHONL);
+        tcsetattr(terminal, OptionalActions::Flush, &hidden)?;
+        Ok(Self { terminal, before })
+    }
+}
+
+impl<T: AsFd> Drop for Hidden<'_, T> {
+    fn drop(&mut self) {
+        // A terminal that is gone needs nothing.
+        let _ = tcsetattr(self.terminal, OptionalActions::Now, &self.before);
     }
 }
 

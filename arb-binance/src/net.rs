@@ -7,6 +7,7 @@
 //! | futures and spot answers, typed | [`FuturesRest`], [`SpotRest`] |
 //! | a set of streams over rolling reconnects | [`Line`] |
 //! | new connections within the venue's limit | [`Dialer`] |
+//! | order books in step | [`Depth`], shown on a [`Shelf`] |
 //! | everything together, as the engine's events | [`Feed`] |
 //!
 //! Invariant: nothing here decides; what a frame or an answer means stands in [`wire`](crate::wire),
@@ -18,16 +19,20 @@ mod advice;
 mod backoff;
 mod broker;
 mod connection;
+mod depth;
 mod dialer;
 mod feed;
 mod line;
 mod poll;
 mod rest;
+mod trial;
 
 pub use self::address::Addresses;
 pub use self::broker::Broker;
+pub use self::depth::{BookView, Depth, Shelf};
 pub use self::dialer::Dialer;
 pub use self::feed::{Feed, FeedConfig, FeedCounters, FeedFigures, LineFigures, Watched};
 pub use self::line::{Line, LineConfig, LineEvent};
 pub use self::poll::PollConfig;
 pub use self::rest::{FuturesRest, RatioKind, Rest, SpotRest, TradeRange};
+pub use self::trial::try_stream;

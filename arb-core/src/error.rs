@@ -114,7 +114,7 @@ pub enum StoreError {
     #[error("the store is full, nothing was written: {0}; free space on its disk")]
     Full(#[source] Source),
     /// The store was opened for reading, or its file may not be written.
-    #[error("the store is read-only: {0}")]
+    #[error("the store is read-only: {0}; make its file and folder writable for this user")]
     ReadOnly(String),
     /// What is stored contradicts itself.
     #[error("stored data is corrupt: {table}, {key}: {what}")]

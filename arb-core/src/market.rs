@@ -175,6 +175,13 @@ impl MarketState {
         Decimal::try_from_i128_with_scale(scaled, 8).ok().map(Money::round)
     }
 
+    /// When the window of four hours will be whole if no trade is missed until then; none before
+    /// the first trade and while contact is lost.
+    #[must_use]
+    pub fn whole_at(&self) -> Option<Timestamp> {
+        self.windows.whole_at()
+    }
+
     /// Mean time between the trades of the last hour, nanoseconds; none without a trade.
     #[must_use]
     pub fn mean_trade_gap(&self) -> Option<i64> {

@@ -105,4 +105,21 @@ pub trait Notifier: Send + Sync {
     /// # Errors
     /// [`VenueError`] when the message could not be delivered now.
     async fn notify(&self, output: &Output) -> Result<(), VenueError>;
+
+    /// Tells what is due at a time whether something happened or not, such as a day's summary; it
+    /// is called once a minute of venue time, and again after a failure.
+    ///
+    /// # Errors
+    /// [`VenueError`] when the message could not be delivered now.
+    async fn elapsed(&self, _now: Timestamp) -> Result<(), VenueError> {
+        Ok(())
+    }
+
+    /// What it has to remember over a restart, as text; nothing unless it says so.
+    fn memory(&self) -> Option<String> {
+        None
+    }
+
+    /// Takes what it remembered, before the first note.
+    fn recall(&self, _memory: &str) {}
 }

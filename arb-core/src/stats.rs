@@ -6,6 +6,7 @@ mod carry;
 mod deflated_sharpe;
 mod funding;
 mod normal;
+mod opportunity;
 
 use rust_decimal::prelude::ToPrimitive as _;
 use serde::Serialize;
@@ -14,9 +15,10 @@ pub use self::carry::CarrySummary;
 pub use self::deflated_sharpe::{DeflatedSharpe, Moments, expected_max_sharpe};
 pub use self::funding::{
     DatedRate, FundingHole, FundingOrderError, FundingStats, FundingTotals, IntervalChange,
-    covers_year, start_of_year,
+    covers_year, start_of_year, utc_year,
 };
 pub use self::normal::{normal_cdf, normal_quantile};
+pub use self::opportunity::{CarryTerms, Opportunity};
 
 use crate::engine::Engine;
 use crate::instrument::InstrumentId;

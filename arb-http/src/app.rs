@@ -9,17 +9,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use arb_core::Timestamp;
-use arb_core::port::Principal;
+use arb_core::port::{Catalog, Listed, Principal};
+use arb_core::{Market, Timestamp};
 use axum::extract::FromRef;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
+use crate::api::HourBook;
 use crate::cache::{CatalogCache, RatesCache, TimedCache};
+use crate::coins::Coins;
 use crate::error::ApiError;
+use crate::extract::Symbols;
 use crate::factors::FactorBook;
 use crate::host::Host;
+use crate::idempotency::Idempotency;
 use crate::limits::Limits;
 use crate::metrics::{OpenStreams, Requests};
+use crate::stream::Hub;
 
 /// How long an expensive read waits for its turn.
 const HEAVY_WAIT: Duration = Duration::from_secs(2);
@@ -38,9 +43,12 @@ pub(crate) struct Shared {
     pub(crate) timed: TimedCache,
     pub(crate) catalog: CatalogCache,
     pub(crate) factors: FactorBook,
+    pub(crate) hours: HourBook,
+    pub(crate) idempotency: Idempotency,
     pub(crate) limits: Limits,
     pub(crate) requests: Requests,
     pub(crate) streams: Arc<OpenStreams>,
+    pub(crate) hub: Hub,
     heavy: Semaphore,
     next_request: AtomicU64,
     stopping: watch::Sender<Stopping>,
@@ -73,11 +81,14 @@ impl App {
         let boot = format!("{:08x}", RandomState::new().build_hasher().finish() >> 32);
         Self(Arc::new(Shared {
             started_at: host.clock.now(),
+            hub: Hub::new(&boot, options.max_streams),
             boot,
             rates: RatesCache::default(),
             timed: TimedCache::default(),
             catalog: CatalogCache::default(),
             factors: FactorBook::default(),
+            hours: HourBook::default(),
+            idempotency: Idempotency::new(options),
             limits: Limits::new(options),
             requests: Requests::default(),
             streams: Arc::default(),
@@ -94,6 +105,38 @@ impl App {
         format!("{}-{number:x}", self.boot)
     }
 
+    /// The configured perpetuals by name.
+    pub(crate) fn coins(&self) -> Coins<'_> {
+        Coins::new(&self.host.symbols)
+    }
+
+    /// The store's list of instruments.
+    pub(crate) async fn listed(&self) -> Result<Arc<Catalog>, ApiError> {
+        self.catalog.of(&*self.host.store).await
+    }
+
+    /// The perpetuals that were asked for, by key; the configured ones where none were named.
+    pub(crate) async fn chosen(
+        &self,
+        symbols: Option<&Symbols>,
+    ) -> Result<Vec<(String, Listed)>, ApiError> {
+        let (catalog, coins) = (self.listed().await?, self.coins());
+        let named = symbols.map(|symbols| symbols.0.as_slice()).filter(|named| !named.is_empty());
+        let Some(named) = named else {
+            // A configured perpetual that the store has not seen yet has no figures.
+            let known = coins.symbols().filter_map(|symbol| {
+                let of = catalog.find(Market::Um, symbol)?;
+                Some((coins.coin(symbol).to_owned(), of))
+            });
+            return Ok(known.collect());
+        };
+        let found = named.iter().map(|given| {
+            let (of, instrument) = coins.find(&catalog, given)?;
+            Ok((coins.coin(&instrument.symbol).to_owned(), of))
+        });
+        found.collect()
+    }
+
     /// A turn among the expensive reads.
     pub(crate) async fn heavy(&self) -> Result<SemaphorePermit<'_>, ApiError> {
         match tokio::time::timeout(HEAVY_WAIT, self.heavy.acquire()).await {
@@ -105,6 +148,14 @@ impl App {
     /// Who presents this access token or API key.
     pub(crate) async fn authenticate(&self, bearer: &str) -> Result<Principal, ApiError> {
         Ok(self.host.accounts.authenticate(bearer).await?)
+    }
+
+    /// Writes into the audit log what a caller did. It is done already, so a failure is for the
+    /// log of the process.
+    pub(crate) async fn note(&self, who: &Principal, action: &str, detail: &str) {
+        if let Err(error) = self.host.accounts.note(who, action, detail).await {
+            tracing::error!(user = who.user, action, %error, "cannot write the audit log");
+        }
     }
 
     /// Tells everything that waits to end.

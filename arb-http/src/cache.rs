@@ -89,7 +89,7 @@ impl Finished {
 }
 
 /// Whether the caller has the body of this tag. `*` asks whether there is any, which there is.
-fn has(asked: &HeaderMap, etag: &HeaderValue) -> bool {
+pub(crate) fn has(asked: &HeaderMap, etag: &HeaderValue) -> bool {
     let tags = asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|tags| tags.to_str().ok());
     let mut tags = tags.flat_map(|tags| tags.split(','));
     tags.any(|tag| {
@@ -98,7 +98,8 @@ fn has(asked: &HeaderMap, etag: &HeaderValue) -> bool {
     })
 }
 
-fn accepts_gzip(asked: &HeaderMap) -> bool {
+/// Whether the caller takes gzip.
+pub(crate) fn accepts_gzip(asked: &HeaderMap) -> bool {
     let values = asked.get_all(header::ACCEPT_ENCODING).iter();
     let mut codings = values.filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(','));
     codings.any(|coding| {

@@ -35,15 +35,18 @@ impl<'a> Coins<'a> {
     /// assert_eq!(coins.coin("DOGEUSDT"), "DOGEUSDT");
     /// ```
     #[must_use]
-    pub fn coin(self, symbol: &str) -> &str {
+    pub fn coin<'s>(self, symbol: &'s str) -> &'s str {
         let base = symbol.strip_suffix(QUOTE).filter(|base| !base.is_empty());
         base.filter(|_| self.0.iter().any(|own| own == symbol)).unwrap_or(symbol)
     }
 
     /// The symbol that a key or a symbol means.
     #[must_use]
-    pub fn symbol(self, given: &'a str) -> &'a str {
-        let is_meant = |symbol: &&str| *symbol == given || self.coin(symbol) == given;
+    pub fn symbol<'s>(self, given: &'s str) -> &'s str
+    where
+        'a: 's,
+    {
+        let is_meant = |symbol: &&'a str| *symbol == given || self.coin(symbol) == given;
         self.symbols().find(is_meant).unwrap_or(given)
     }
 
@@ -51,7 +54,7 @@ impl<'a> Coins<'a> {
     pub(crate) fn find<'c>(
         self,
         catalog: &'c Catalog,
-        given: &'a str,
+        given: &str,
     ) -> Result<(Listed, &'c Instrument), ApiError> {
         let symbol = self.symbol(given);
         let mut all = catalog.iter();

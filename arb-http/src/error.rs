@@ -116,7 +116,8 @@ impl ApiError {
         }
     }
 
-    fn detail(&self) -> String {
+    /// In words, for the caller.
+    pub(crate) fn detail(&self) -> String {
         match self {
             Self::Impossible(text)
             | Self::Credentials(text)

@@ -4,17 +4,19 @@
 //! types that are read are the types that are documented; anything else is answered with 422 and
 //! the place of the flaw.
 
+mod object;
 mod types;
 
 use axum::extract::path::ErrorKind;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-pub(crate) use self::types::{Int, Place, Symbols, Text};
+pub(crate) use self::object::{Object, object};
+pub(crate) use self::types::{EventPlace, Int, Place, Symbols, Text};
 use crate::app::App;
 use crate::error::{ApiError, Flaw};
 
@@ -42,14 +44,20 @@ impl<T: DeserializeOwned + Send> FromRequestParts<App> for Path<T> {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let path = axum::extract::Path::<T>::from_request_parts(parts, app).await;
-        path.map(|path| Self(path.0)).map_err(|rejection| match rejection {
-            PathRejection::FailedToDeserializePathParams(failed) => match failed.into_kind() {
-                ErrorKind::ParseErrorAtKey { key, .. } => {
-                    ApiError::flaw("path", &key, "is no value of this kind")
-                }
-                kind => ApiError::flaw("path", "", kind.to_string()),
-            },
-            rejection => ApiError::internal(rejection),
+        let failed = match path {
+            Ok(path) => return Ok(Self(path.0)),
+            Err(PathRejection::FailedToDeserializePathParams(failed)) => failed,
+            Err(rejection) => return Err(ApiError::internal(rejection)),
+        };
+        // No path of the contract has more than one.
+        let names = RawPathParams::from_request_parts(parts, app).await;
+        let name = names.iter().flatten().next().map(|(name, _)| name.to_owned());
+        let name = name.unwrap_or_default();
+        Err(match failed.into_kind() {
+            ErrorKind::InvalidUtf8InPathParam { .. } => {
+                ApiError::flaw("path", &name, "is no UTF-8 text")
+            }
+            kind => ApiError::flaw("path", &name, kind.to_string()),
         })
     }
 }
@@ -110,7 +118,7 @@ async fn read_body(request: Request, app: &App) -> Result<Bytes, ApiError> {
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+    let value: Object<T> = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.inner();
         let kind = if inner.is_data() { "value_error" } else { "json_invalid" };
@@ -119,5 +127,5 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     json.end().map_err(|error| {
         ApiError::Invalid(vec![Flaw::at("body", "", error.to_string(), "json_invalid")])
     })?;
-    Ok(value)
+    Ok(value.0)
 }

@@ -71,8 +71,12 @@ pub struct HttpOptions {
     pub body_timeout: Duration,
     /// Time for an answer to begin; then 503. Default: 30 s.
     pub request_timeout: Duration,
+    /// Time for a peer to take what is written to it; then its connection ends. Default: 30 s.
+    pub write_timeout: Duration,
     /// Time that open requests are given when the host stops. Default: 3 s.
     pub stop_timeout: Duration,
+    /// Open streams at most, of both kinds; further ones get 503. Default: 2,000.
+    pub max_streams: usize,
     /// Calls of register, login and refresh by one address in a minute. Default: 30.
     pub logins_per_minute: u32,
     /// Refused tokens by one address in a minute, after which it is not listened to. Default: 300.
@@ -98,7 +102,9 @@ impl Default for HttpOptions {
             header_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
             stop_timeout: Duration::from_secs(3),
+            max_streams: 2_000,
             logins_per_minute: 30,
             refused_tokens_per_minute: 300,
             max_idempotency_keys: 10_000,

@@ -17,6 +17,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use crate::api;
 use crate::app::App;
 use crate::error::{ErrorBody, ValidationBody};
+use crate::stream;
 
 const PATH: &str = "/api/openapi.json";
 /// The page runs its own scripts and asks this host, nothing else.
@@ -48,7 +49,8 @@ pub fn openapi_json() -> String {
 
 /// The routes, and the document of them.
 pub(crate) fn documented() -> (Router<App>, Document) {
-    let routes = OpenApiRouter::with_openapi(Base::openapi()).merge(api::routes());
+    let routes =
+        OpenApiRouter::with_openapi(Base::openapi()).merge(api::routes()).merge(stream::routes());
     let (router, mut document) = routes.split_for_parts();
     let scheme = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
@@ -56,17 +58,26 @@ pub(crate) fn documented() -> (Router<App>, Document) {
         .build();
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
-    for item in document.paths.paths.values_mut() {
-        for operation in operations(item) {
+    for (path, item) in &mut document.paths.paths {
+        for (method, operation) in operations(item) {
+            operation.operation_id = Some(operation_id(method, path));
             complete(operation);
         }
     }
     (router, document)
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
     let PathItem { get, put, post, delete, patch, .. } = item;
-    [get, put, post, delete, patch].into_iter().flatten()
+    let all = [("get", get), ("put", put), ("post", post), ("delete", delete), ("patch", patch)];
+    all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
+}
+
+/// `get_paper_equity_curve`: what generated clients call it, unique and stable.
+fn operation_id(method: &str, path: &str) -> String {
+    let words = path.trim_start_matches("/api/").split(|c: char| !c.is_ascii_alphanumeric());
+    let words = words.filter(|word| !word.is_empty());
+    std::iter::once(method).chain(words).collect::<Vec<_>>().join("_")
 }
 
 /// Adds what can happen to every request of this kind; what the operation says itself stays.

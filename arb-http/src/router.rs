@@ -16,7 +16,7 @@ use tower_http::cors::CorsLayer;
 use crate::app::App;
 use crate::edge::{REQUEST_ID, edge};
 use crate::host::{Host, HttpOptions};
-use crate::openapi;
+use crate::{api, dashboard, openapi};
 
 /// Everything that a host serves.
 #[must_use]
@@ -25,9 +25,11 @@ pub fn router(host: Arc<Host>) -> Router {
 }
 
 pub(crate) fn routed(app: App) -> Router {
-    let (api, document) = openapi::documented();
-    // Streams and the dashboard merge their routers here, each with `App` as its state.
-    let all = api.merge(openapi::pages(&document));
+    let (routes, document) = openapi::documented();
+    let all = routes
+        .route("/metrics", axum::routing::get(api::metrics))
+        .merge(openapi::pages(&document))
+        .merge(dashboard::routes());
     let layers = ServiceBuilder::new()
         .layer(from_fn_with_state(app.clone(), edge))
         .layer(cors(&app.host.options))

@@ -23,6 +23,7 @@ use tower::ServiceExt as _;
 use crate::app::App;
 use crate::host::Host;
 use crate::router::routed;
+use crate::stall::Stall;
 
 /// Pause after a failed accept: mostly there are no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -41,8 +42,16 @@ pub async fn serve(
     host: Arc<Host>,
     stop: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
+    serve_app(listener, App::new(host), stop).await
+}
+
+/// Serves what has been put together.
+pub(crate) async fn serve_app(
+    listener: TcpListener,
+    app: App,
+    stop: impl Future<Output = ()> + Send,
+) -> io::Result<()> {
     listener.local_addr()?;
-    let app = App::new(host);
     let (options, router) = (app.host.options.clone(), routed(app.clone()));
     let most = u32::try_from(options.max_connections).unwrap_or(u32::MAX).max(1);
     let places = Arc::new(Semaphore::new(most as usize));
@@ -91,6 +100,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, app: Ap
         request.extensions_mut().insert(ConnectInfo(peer));
         router.clone().oneshot(request)
     });
+    let stream = Stall::new(stream, app.host.options.write_timeout);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(app.host.options.header_timeout)

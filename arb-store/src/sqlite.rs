@@ -19,6 +19,7 @@ mod check;
 mod chunk;
 mod desk;
 mod error;
+mod events;
 mod insert;
 mod instruments;
 mod lease;
@@ -145,6 +146,10 @@ impl SqliteOptions {
     pub async fn open(self) -> Result<SqliteStore, StoreError> {
         let mut conn = self.connection(&self.to_write()).await?;
         schema::migrate(&mut conn, &self.file).await.map_err(|error| self.told(error))?;
+        // SQLite opens a file it may not write without a word.
+        if let Err(error @ StoreError::ReadOnly(_)) = schema::try_to_write(&mut conn).await {
+            return Err(self.told(error));
+        }
         let (writer, task) = Writer::start(conn);
         let readers = self.reader_pool();
         Ok(SqliteStore { options: self, readers, writer: Some(writer), task: Some(task) })
@@ -197,7 +202,12 @@ impl SqliteOptions {
             StoreError::Corrupt { table: "file", what, .. } => damaged(&file, what),
             StoreError::ReadOnly(what) => StoreError::ReadOnly(format!("{file}: {what}")),
             StoreError::Unavailable(source) => {
-                StoreError::Unavailable(format!("{file}: {source}").into())
+                let text = source.to_string();
+                let hint = match text.contains("unable to open") {
+                    true => "; its folder must exist and be writable for this user",
+                    false => "",
+                };
+                StoreError::Unavailable(format!("{file}: {text}{hint}").into())
             }
             other => other,
         }

@@ -200,6 +200,7 @@ fn venue_feed(port: u16, clock: Arc<dyn Clock>) -> VenueFeed {
         funding_history: Duration::from_secs(60),
         counters: Arc::new(FeedCounters::default()),
         dialer: Arc::new(Dialer::new(Arc::clone(&clock))),
+        books: None,
     };
     VenueFeed::start(&config, FuturesRest::new(futures, table), SpotRest::new(spot), clock)
 }

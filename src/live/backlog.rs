@@ -74,7 +74,7 @@ impl Waiting {
         loop {
             let clock: &dyn Clock = &*clock;
             let past = History { venue: &venue, store: &store, catalog: &catalog, clock };
-            match past.read(&watched, length, &tell).await {
+            match past.fill(&watched, length, &tell).await {
                 Ok(()) => {
                     tracing::info!("backlog: the store has the history that a new engine takes");
                     return;

@@ -168,7 +168,18 @@ impl<'a, S: TapeStore + ?Sized> Descent<'a, S> {
                 break;
             }
             let begin = low.saturating_sub(PAGE).max(above);
-            let mut page = self.pages.from(begin).await?;
+            let mut page = match self.pages.from(begin).await {
+                Ok(page) => page,
+                // The venue keeps some days; what lies behind them is refused.
+                Err(LiveError::Venue { source: VenueError::Rejected { code, reason }, .. })
+                    if self.low_time < Timestamp::MAX =>
+                {
+                    let symbol = self.pages.symbol;
+                    tracing::warn!(symbol, code, reason, "the venue has no older trades");
+                    break;
+                }
+                Err(error) => return Err(error),
+            };
             page.retain(|trade| trade.id < low);
             if page.is_empty() {
                 break;

@@ -95,7 +95,8 @@ impl Fetcher {
     /// period has.
     ///
     /// # Errors
-    /// [`LiveError::Venue`], [`LiveError::Store`].
+    /// [`LiveError::Venue`], [`LiveError::Store`], [`LiveError::Incomplete`] when the venue does not
+    /// keep the whole period any more; what it keeps is stored.
     pub async fn trades(
         &self,
         (from, to): Period,
@@ -114,6 +115,10 @@ impl Fetcher {
         };
         tell(descent.left());
         descent.down_to(Timestamp::EPOCH, |descent| tell(descent.left())).await?;
+        if descent.low() > floor {
+            let (symbol, missing) = (self.symbol.clone(), descent.left());
+            return Err(LiveError::Incomplete { symbol, missing, before: descent.low_time() });
+        }
         Ok(all)
     }
 

@@ -26,6 +26,8 @@ use super::descent::{Descent, PAGE, Pages, Stored, store};
 
 /// How far the first rounds reach back.
 const ROUNDS: [i64; 2] = [30 * MINUTE, 4 * HOUR];
+/// A wait that a person should know of.
+const LONG_MINUTES: u64 = 10;
 /// Request weight of one page.
 const PAGE_WEIGHT: u64 = 20;
 
@@ -75,17 +77,41 @@ impl<'a> History<'a> {
         Ok(without)
     }
 
-    /// Reads the history of every instrument with order flow into the store.
+    /// Reads the history of every instrument with order flow into the store, up to the present.
     pub(super) async fn read(
         self,
         watched: &'a [Watched],
         length: Duration,
         progress: &(impl Fn(&HistoryProgress) + Sync),
     ) -> Result<(), LiveError> {
+        let all = self.down(watched, length, (&tell_all, progress)).await?;
+        self.catch_up(&all).await
+    }
+
+    /// Fills the store beside a node that records the present itself.
+    pub(super) async fn fill(
+        self,
+        watched: &'a [Watched],
+        length: Duration,
+        progress: &(impl Fn(&HistoryProgress) + Sync),
+    ) -> Result<(), LiveError> {
+        self.down(watched, length, (&|_, _| {}, progress)).await.map(drop)
+    }
+
+    /// Reads from the newest trades down, in rounds; `told` hears what is to come.
+    async fn down(
+        self,
+        watched: &'a [Watched],
+        length: Duration,
+        (told, progress): (
+            &(impl Fn(&[Reading<'_>], u32) + Sync),
+            &(impl Fn(&HistoryProgress) + Sync),
+        ),
+    ) -> Result<Vec<Reading<'a>>, LiveError> {
         let until = self.clock.now();
         let from = until.plus(-nanos(length));
         if from >= until {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let with_flow = watched.iter().filter(|each| each.order_flow && each.market == Market::Um);
         let mut all = Vec::new();
@@ -94,11 +120,12 @@ impl<'a> History<'a> {
         while let Some(reading) = begun.next().await {
             all.extend(reading?);
         }
+        told(&all, budget_of(self.venue));
         for reach in ROUNDS.into_iter().chain([nanos(length)]) {
             let reach = until.plus(-reach).max(from);
             self.round(&mut all, reach, progress).await?;
         }
-        self.catch_up(&all).await
+        Ok(all)
     }
 
     /// Finds the ends of a symbol's history; none where nothing was traded.
@@ -175,6 +202,19 @@ impl<'a> History<'a> {
                 _ => return Ok(()),
             }
         }
+    }
+}
+
+/// Says how long all symbols together take, loudly where that is long.
+fn tell_all(all: &[Reading<'_>], weight: u32) {
+    let (symbols, trades) = (all.len(), all.iter().map(|each| each.descent.left()).sum());
+    let minutes = wait(trades, weight).as_secs().div_ceil(60);
+    let what = "history: trades of all symbols to come; fewer hours of it begin earlier, and \
+                entries then wait for whole windows";
+    if minutes > LONG_MINUTES {
+        tracing::warn!(symbols, trades, minutes, "{what}");
+    } else {
+        tracing::info!(symbols, trades, minutes, "history: trades of all symbols to come");
     }
 }
 

@@ -27,7 +27,7 @@ use super::journal::{Begins, Journal};
 use super::metrics::{Counters, add, set};
 use super::notes::{Held, NoteRing};
 use super::settings;
-use super::view::{Viewer, names};
+use super::view::{Viewer, WholeAt, names};
 use crate::record::log::{LogHeader, Poisoned, Seq, poison};
 
 /// What a host wants, on its way to the engine.
@@ -45,6 +45,7 @@ pub(super) struct Ends {
     pub(super) stop: watch::Receiver<Stop>,
     pub(super) view: watch::Sender<Arc<View>>,
     pub(super) signals: watch::Sender<Arc<[Signal]>>,
+    pub(super) whole_at: watch::Sender<WholeAt>,
     pub(super) resume: watch::Sender<Resume>,
     pub(super) notes: Arc<NoteRing>,
     pub(super) counters: Arc<Counters>,
@@ -183,7 +184,10 @@ impl Driver {
         self.log_state = now;
         if let Some(error) = self.journal.trouble() {
             add(&self.ends.counters.log_failures, 1);
-            tracing::error!(%error, "the log cannot be written: entries stop, exits go on");
+            tracing::error!(
+                %error,
+                "the log cannot be written: entries stop, exits go on; make room on its disk"
+            );
         } else {
             tracing::info!("the log can be written again");
         }
@@ -448,6 +452,7 @@ impl Driver {
             last_settlements: last_settlements(&self.cell),
             holes: unfilled_holes(&self.cell),
         });
+        self.ends.whole_at.send_replace(self.viewer.whole_at());
     }
 
     /// Takes in what has come, and makes everything durable.

@@ -9,12 +9,9 @@
 //! start still needs.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use arb_core::port::{
-    Catalog, Cursor, DecisionRow, Desk as _, LogEntry, LogSource, Mode, Shown, Store,
-};
+use arb_core::port::Store;
 use arb_core::{EngineConfig, Event, EventKind, Output, PaperVenue, Registry, StoreError};
 use tokio::sync::watch;
 
@@ -22,6 +19,7 @@ use super::driver::News;
 use super::error::NodeError;
 use super::handle::Handle;
 use super::metrics::{Counters, add, set};
+use super::projected::Projected;
 use super::projection::Chunk;
 use super::replica::Replica;
 use super::snapshot;
@@ -30,9 +28,7 @@ use crate::record::log::{LogCursor, LogOptions, Seq, remove_before, segment_ends
 
 /// Events of one chunk.
 const CHUNK: usize = 2_000;
-/// How long the lease of the stream holds without being renewed.
-const LEASE: Duration = Duration::from_secs(30);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Time between two views in the store, when neither a tick nor an operator asks for one.
 const SHOW_EVERY: Duration = Duration::from_secs(3);
 
@@ -81,7 +77,10 @@ pub(super) async fn follow(what: Following) -> Result<(), NodeError> {
 }
 
 /// Waits, or tells that the driver has ended.
-async fn pause_while_running(what: &Following, pause: Duration) -> Result<(), NodeError> {
+pub(super) async fn pause_while_running(
+    what: &Following,
+    pause: Duration,
+) -> Result<(), NodeError> {
     let mut durable = what.durable.clone();
     let ended = async { while durable.changed().await.is_ok() {} };
     tokio::select! {
@@ -90,7 +89,7 @@ async fn pause_while_running(what: &Following, pause: Duration) -> Result<(), No
     }
 }
 
-enum Trouble {
+pub(super) enum Trouble {
     Node(NodeError),
     Store(StoreError),
 }
@@ -108,30 +107,17 @@ struct Follower {
 }
 
 /// What reads the log, on a thread where it may wait for the disk.
-struct State {
-    replica: Replica,
+pub(super) struct State {
+    pub(super) replica: Replica,
     cursor: LogCursor,
     chunk: Chunk,
-    viewer: Viewer,
+    pub(super) viewer: Viewer,
     /// Something was read that hosts should see at once.
-    news: News,
+    pub(super) news: News,
     /// The last snapshot that exists.
     snapshot: Seq,
     /// Where segments end.
     ends: Vec<Seq>,
-}
-
-/// The store's side.
-struct Projected {
-    store: Arc<dyn Store>,
-    catalog: Catalog,
-    source: LogSource,
-    renewed: tokio::time::Instant,
-    /// The last record the store has.
-    done: Seq,
-    /// When the node was shown last, and up to which record.
-    shown: Option<(tokio::time::Instant, Seq)>,
-    leased: watch::Sender<Option<u64>>,
 }
 
 impl Follower {
@@ -323,147 +309,6 @@ impl State {
             }
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "old segments cannot be removed"),
-        }
-    }
-}
-
-impl Projected {
-    /// Takes the lease, registers the instruments and finds the place; waits for the store.
-    async fn start(store: Arc<dyn Store>, what: &Following) -> Result<Self, NodeError> {
-        let source = LogSource {
-            stream: what.stream.clone(),
-            epoch: 0,
-            run: what.config.run,
-            mode: Mode::Paper,
-        };
-        let renewed = tokio::time::Instant::now();
-        let (catalog, leased) = (Catalog::default(), what.leased.clone());
-        let mut own = Self { store, catalog, source, renewed, done: 0, shown: None, leased };
-        let specs: Vec<_> = what.config.instruments.iter().map(|i| i.spec.clone()).collect();
-        let mut pause = Duration::from_millis(200);
-        loop {
-            match own.attach(&specs).await {
-                Ok(true) => return Ok(own),
-                Ok(false) => tracing::warn!("another process writes the stream; waiting for it"),
-                Err(error) => {
-                    add(&what.counters.store_failures, 1);
-                    tracing::warn!(%error, "the store is not ready; the log waits");
-                }
-            }
-            pause_while_running(what, pause).await?;
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
-    }
-
-    async fn attach(&mut self, specs: &[arb_core::Instrument]) -> Result<bool, StoreError> {
-        let Some(lease) = self.hold().await? else { return Ok(false) };
-        self.source.epoch = lease;
-        self.catalog = self.store.register(specs).await?;
-        let cursor = self.store.cursor(&self.source.stream).await?;
-        self.done = cursor.map_or(0, |cursor| cursor.seq);
-        Ok(true)
-    }
-
-    /// Takes or renews the lease and tells its epoch.
-    async fn hold(&mut self) -> Result<Option<u64>, StoreError> {
-        let holder = format!("run {}", self.source.run.as_str());
-        self.renewed = tokio::time::Instant::now();
-        let lease = self.store.hold(&self.source.stream, &holder, LEASE).await?;
-        let epoch = lease.map(|lease| lease.epoch);
-        self.leased.send_replace(epoch);
-        Ok(epoch)
-    }
-
-    fn renew_at(&self) -> tokio::time::Instant {
-        self.renewed + LEASE / 3
-    }
-
-    async fn renew(&mut self) -> Result<(), Trouble> {
-        match self.hold().await {
-            Ok(Some(epoch)) => {
-                self.source.epoch = epoch;
-                Ok(())
-            }
-            Ok(None) => Err(Trouble::Store(StoreError::Unavailable(
-                "another process holds the lease of the stream".into(),
-            ))),
-            // Writing will find out soon enough whether the store is there.
-            Err(error) => {
-                tracing::warn!(%error, "the lease was not renewed");
-                Ok(())
-            }
-        }
-    }
-
-    async fn release(&mut self) {
-        self.leased.send_replace(None);
-        if let Ok(Some(lease)) = self.store.lease(&self.source.stream).await {
-            let _ = self.store.release(&self.source.stream, &lease).await;
-        }
-    }
-
-    /// Stores a chunk, however long it takes.
-    async fn write(&mut self, chunk: &Chunk, what: &Following) -> Result<(), Trouble> {
-        let mut pause = Duration::from_millis(100);
-        loop {
-            if self.renew_at() <= tokio::time::Instant::now() {
-                self.renew().await?;
-            }
-            match self.try_write(chunk, what).await {
-                Ok(()) => {
-                    what.counters.store_failing.store(false, Ordering::Relaxed);
-                    return Ok(());
-                }
-                Err(error @ (StoreError::Fenced { .. } | StoreError::Schema { .. })) => {
-                    return Err(Trouble::Store(error));
-                }
-                Err(error) => {
-                    add(&what.counters.store_failures, 1);
-                    what.counters.store_failing.store(true, Ordering::Relaxed);
-                    tracing::warn!(%error, "the store did not take a chunk; the log waits");
-                }
-            }
-            // When the node is ending, the next one goes on from the store's cursor.
-            pause_while_running(what, pause).await?;
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
-    }
-
-    async fn try_write(&mut self, chunk: &Chunk, what: &Following) -> Result<(), StoreError> {
-        if let Some(specs) = chunk.new_instruments(&self.catalog) {
-            self.catalog = self.store.register(&specs).await?;
-        }
-        chunk.store_market(&*self.store, &self.catalog, &what.counters).await?;
-        let entries: Vec<LogEntry<'_>> = chunk.entries().collect();
-        self.store.append_log(&self.source, &self.catalog, &entries).await
-    }
-}
-
-impl Projected {
-    /// Shows the state that was stored last. A store that does not take it gets the next one: the
-    /// rows are what must not be lost.
-    async fn show(&mut self, state: &mut State, what: &Following) -> Result<(), Trouble> {
-        let (replica, viewer) = (&state.replica, &mut state.viewer);
-        state.news = News::None;
-        self.shown = Some((tokio::time::Instant::now(), replica.seq));
-        if replica.cell.engine.config().is_none() {
-            return Ok(());
-        }
-        viewer.renew();
-        let shown = Shown {
-            cursor: Cursor { epoch: self.source.epoch, seq: replica.seq },
-            view: viewer.view(&replica.cell, replica.seq, replica.at),
-            decisions: viewer.signals().iter().map(DecisionRow::from).collect(),
-            parts: what.desk.health(),
-        };
-        match self.store.show(&self.source.stream, &shown).await {
-            Ok(()) => Ok(()),
-            Err(error @ StoreError::Fenced { .. }) => Err(Trouble::Store(error)),
-            Err(error) => {
-                add(&what.counters.store_failures, 1);
-                tracing::warn!(%error, "the node could not be shown in the store");
-                Ok(())
-            }
         }
     }
 }

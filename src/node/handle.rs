@@ -10,13 +10,14 @@ use arb_core::port::{
     View,
 };
 use arb_core::time::SECOND;
-use arb_core::{Command, ConfigError, Signal, StoreError};
+use arb_core::{Command, ConfigError, InstrumentId, Signal, StoreError, Timestamp};
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::driver::{Asked, Stop};
 use super::metrics::{Counters, Metrics};
 use super::notes::{Alive, NoteRing};
+use super::view::WholeAt;
 
 /// Silence of all feeds from which they count as degraded, seconds.
 const SILENT_SECS: i64 = 10;
@@ -29,6 +30,7 @@ pub struct Handle {
     pub(super) commands: mpsc::Sender<Asked>,
     pub(super) view: watch::Receiver<Arc<View>>,
     pub(super) signals: watch::Receiver<Arc<[Signal]>>,
+    pub(super) whole_at: watch::Receiver<WholeAt>,
     pub(super) notes: Arc<NoteRing>,
     pub(super) alive: watch::Receiver<Alive>,
     pub(super) counters: Arc<Counters>,
@@ -48,6 +50,13 @@ impl Handle {
     #[must_use]
     pub fn views(&self) -> watch::Receiver<Arc<View>> {
         self.view.clone()
+    }
+
+    /// When the windows that entries need will be whole, if no trade is missed until then; only of
+    /// instruments whose trades are followed.
+    #[must_use]
+    pub fn whole_at(&self) -> Arc<[(InstrumentId, Timestamp)]> {
+        Arc::clone(&self.whole_at.borrow())
     }
 
     /// Asks the node to end; [`Node::stop`](super::Node::stop) also waits for it.

@@ -107,7 +107,7 @@ impl NoteRing {
     }
 
     /// The first note behind a place, with the names of its time.
-    fn after(&self, place: Place) -> Option<(Held, Arc<[String]>)> {
+    pub(super) fn after(&self, place: Place) -> Option<(Held, Arc<[String]>)> {
         let state = self.state();
         let at = state.notes.partition_point(|note| place.has(note));
         Some((state.notes.get(at)?.clone(), Arc::clone(&state.names)))

@@ -59,6 +59,7 @@ pub(super) async fn start(mut options: NodeOptions) -> Result<Node, NodeError> {
     let (queue, batches) = mpsc::channel(options.queue.max(1));
     let (view, views) = watch::channel(Arc::new(View::empty()));
     let (signals, decisions) = watch::channel(Arc::from([]));
+    let (whole_at, whole) = watch::channel(Arc::from([]));
     let (resume, resumed) = watch::channel(Resume::default());
     let stop = Arc::new(watch::Sender::new(Stop::No));
     let journal = Journal::new(opened.writer, header, options.flush_every);
@@ -69,6 +70,7 @@ pub(super) async fn start(mut options: NodeOptions) -> Result<Node, NodeError> {
         stop: stop.subscribe(),
         view,
         signals,
+        whole_at,
         resume,
         notes: Arc::clone(&notes),
         counters: Arc::clone(&counters),
@@ -84,6 +86,7 @@ pub(super) async fn start(mut options: NodeOptions) -> Result<Node, NodeError> {
         commands,
         view: views,
         signals: decisions,
+        whole_at: whole,
         has_store: options.store.is_some(),
         clock: Arc::clone(&options.clock),
         notes: Arc::clone(&notes),
@@ -100,7 +103,8 @@ pub(super) async fn start(mut options: NodeOptions) -> Result<Node, NodeError> {
     let mut tasks = JoinSet::new();
     if let Some(notifier) = options.notifier.take() {
         let folder = options.log.folder.clone();
-        let telling = Telling { notifier, notes, alive: lives, counters, folder, from };
+        let clock = Arc::clone(&options.clock);
+        let telling = Telling { notifier, notes, alive: lives, counters, clock, folder, from };
         tasks.spawn(tell(telling));
     }
     let following = following(&options, durable, &handle);

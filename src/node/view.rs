@@ -20,6 +20,9 @@ pub(super) fn names(engine: &Engine) -> Arc<[String]> {
     specs.map(|instrument| instrument.spec.qualified_name()).collect()
 }
 
+/// When the windows of each instrument that has trades will be whole.
+pub(super) type WholeAt = Arc<[(InstrumentId, Timestamp)]>;
+
 /// Gathers views.
 #[derive(Debug, Default)]
 pub(super) struct Viewer {
@@ -29,6 +32,7 @@ pub(super) struct Viewer {
     rules: Arc<[RuleReading]>,
     rows: Arc<[(InstrumentId, Indicators)]>,
     signals: Arc<[Signal]>,
+    whole_at: WholeAt,
     gathered_at: Option<Timestamp>,
 }
 
@@ -58,6 +62,11 @@ impl Viewer {
     /// The newest decisions, as of the last view.
     pub(super) fn signals(&self) -> Arc<[Signal]> {
         Arc::clone(&self.signals)
+    }
+
+    /// When windows will be whole, as of the last view.
+    pub(super) fn whole_at(&self) -> WholeAt {
+        Arc::clone(&self.whole_at)
     }
 
     pub(super) fn view(&mut self, cell: &Cell, seq: Seq, at: Timestamp) -> View {
@@ -91,6 +100,8 @@ impl Viewer {
         self.signals = engine.decisions().cloned().collect();
         let count = engine.config().map_or(0, |config| config.instruments.len());
         let ids = (0..u16::try_from(count).unwrap_or(u16::MAX)).map(InstrumentId);
+        let whole_at = |id| Some((id, engine.market(id)?.whole_at()?));
+        self.whole_at = ids.clone().filter_map(whole_at).collect();
         self.rows =
             ids.filter_map(|id| engine.market(id)?.indicators().map(|row| (id, *row))).collect();
     }

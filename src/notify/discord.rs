@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use arb_core::port::Notifier;
-use arb_core::{Output, VenueError};
+use arb_core::{Output, Timestamp, VenueError};
 use async_trait::async_trait;
 use reqwest::StatusCode;
 use tokio::time::Instant;
@@ -125,9 +125,27 @@ impl Discord {
 #[async_trait]
 impl Notifier for Discord {
     async fn notify(&self, output: &Output) -> Result<(), VenueError> {
-        let Some(text) = self.teller().text(output) else { return Ok(()) };
-        self.send(&text).await?;
+        let text = self.teller().text(output);
+        if let Some(text) = text {
+            self.send(&text).await?;
+        }
         self.teller().told(output);
         Ok(())
+    }
+
+    async fn elapsed(&self, now: Timestamp) -> Result<(), VenueError> {
+        let due = self.teller().due(now);
+        let Some((day, text)) = due else { return Ok(()) };
+        self.send(&text).await?;
+        self.teller().summed_up(day);
+        Ok(())
+    }
+
+    fn memory(&self) -> Option<String> {
+        self.teller().memory()
+    }
+
+    fn recall(&self, memory: &str) {
+        self.teller().recall(memory);
     }
 }

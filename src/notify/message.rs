@@ -1,30 +1,41 @@
 //! What is told, in words: signals, entries and exits, risk changes, a summary of each day.
 //!
-//! Invariant: the same thing is told once. A signal is one decision, a trade one status, a risk
-//! change one state; what was not delivered counts as not told.
+//! Invariant: the same thing is told once, also over a restart. A signal is one decision, a trade
+//! one status, a risk change one state, a day one summary, which goes out by time, whether anything
+//! happened or not; what was not delivered counts as not told.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 
-use arb_core::time::DAY;
+use arb_core::time::{DAY, MINUTE};
 use arb_core::{CarryStatus, InstrumentId, Money, Output, RiskNote, Signal, Timestamp, TradeNote};
+use serde::{Deserialize, Serialize};
 
 /// Things told that are remembered.
 const REMEMBERED: usize = 256;
+/// A day is summed up so long after its end, when its last settlement is known.
+const AFTER_MIDNIGHT: i64 = 5 * MINUTE;
 
 /// Makes messages and remembers what was told.
 #[derive(Debug)]
 pub(super) struct Teller {
     symbols: Vec<String>,
+    memory: Memory,
+}
+
+/// What a teller keeps over a restart.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Memory {
     told: VecDeque<String>,
-    day: Day,
+    /// Days that are not summed up yet, by their number since 1970.
+    days: BTreeMap<i64, Day>,
+    /// The last day that was; none before the first.
+    summed_up: Option<i64>,
 }
 
 /// One UTC day.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Day {
-    /// Days since 1970; none before the first note.
-    number: Option<i64>,
     signals: u64,
     /// Closed trades by id: their PnL and costs.
     closed: BTreeMap<u64, Money>,
@@ -32,44 +43,68 @@ struct Day {
 }
 
 impl Teller {
-    pub(super) const fn new(symbols: Vec<String>) -> Self {
-        let day = Day { number: None, signals: 0, closed: BTreeMap::new(), funding: Money::ZERO };
-        Self { symbols, told: VecDeque::new(), day }
+    pub(super) fn new(symbols: Vec<String>) -> Self {
+        Self { symbols, memory: Memory::default() }
     }
 
     /// The message of an output; none where it is not worth one or was told.
     pub(super) fn text(&self, output: &Output) -> Option<String> {
-        let own = self.own(output).filter(|(key, _)| !self.told.contains(key));
-        let summary = at(output).and_then(|at| self.summary(at));
-        match (summary, own) {
-            (Some(summary), Some((_, own))) => Some(format!("{summary}\n{own}")),
-            (summary, own) => summary.or_else(|| own.map(|(_, own)| own)),
-        }
+        let (key, text) = self.own(output)?;
+        (!self.memory.told.contains(&key)).then_some(text)
     }
 
     /// Counts an output as told.
     pub(super) fn told(&mut self, output: &Output) {
-        if let Some(number) = at(output).map(day_of) {
-            if self.day.number.is_some_and(|day| day < number) {
-                self.day = Day::default();
+        let key = self.own(output).map(|(key, _)| key);
+        // What came before is told again by a node that was killed; it counts once.
+        let is_known = key.as_ref().is_some_and(|key| self.memory.told.contains(key));
+        if !is_known && let Some(day) = at(output).map(|at| self.day(at)) {
+            match output {
+                Output::Signal(signal) if signal.fired => day.signals += 1,
+                Output::Trade(note) if !note.status.is_open() => {
+                    day.closed.insert(note.id, note.pnl - note.fee - note.funding);
+                }
+                Output::Funding { paid, .. } => day.funding -= *paid,
+                _ => {}
             }
-            self.day.number = Some(self.day.number.map_or(number, |day| day.max(number)));
         }
-        match output {
-            Output::Signal(signal) if signal.fired => self.day.signals += 1,
-            Output::Trade(note) if !note.status.is_open() => {
-                let net = note.pnl - note.fee - note.funding;
-                self.day.closed.insert(note.id, net);
+        if let Some(key) = key.filter(|_| !is_known) {
+            if self.memory.told.len() == REMEMBERED {
+                self.memory.told.pop_front();
             }
-            Output::Funding { paid, .. } => self.day.funding -= *paid,
-            _ => {}
+            self.memory.told.push_back(key);
         }
-        if let Some((key, _)) = self.own(output) {
-            if self.told.len() == REMEMBERED {
-                self.told.pop_front();
-            }
-            self.told.push_back(key);
-        }
+    }
+
+    /// The day of a time; what comes after its day was summed up belongs to the next one.
+    fn day(&mut self, at: Timestamp) -> &mut Day {
+        let first = self.memory.summed_up.map_or(i64::MIN, |day| day + 1);
+        self.memory.days.entry(day_of(at).max(first)).or_default()
+    }
+
+    /// The summary that is due, with the number of its day.
+    pub(super) fn due(&mut self, now: Timestamp) -> Option<(i64, String)> {
+        // A day without any news begins here, too.
+        self.day(now);
+        let (number, day) = self.memory.days.first_key_value()?;
+        let is_over = *number < day_of(now.plus(-AFTER_MIDNIGHT));
+        is_over.then(|| (*number, day.summary(*number)))
+    }
+
+    /// Counts a day's summary as told.
+    pub(super) fn summed_up(&mut self, number: i64) {
+        self.memory.days.remove(&number);
+        self.memory.summed_up = self.memory.summed_up.max(Some(number));
+    }
+
+    /// What to remember over a restart.
+    pub(super) fn memory(&self) -> Option<String> {
+        serde_json::to_string(&self.memory).ok()
+    }
+
+    /// Takes what was remembered; what cannot be read is forgotten.
+    pub(super) fn recall(&mut self, memory: &str) {
+        self.memory = serde_json::from_str(memory).unwrap_or_default();
     }
 
     /// What identifies the news, and its words.
@@ -127,24 +162,23 @@ impl Teller {
         (format!("trade {} {status}", note.id), text)
     }
 
-    /// What the day before `at` came to, when it ends.
-    fn summary(&self, at: Timestamp) -> Option<String> {
-        let ended = self.day.number.filter(|number| *number < day_of(at))?;
-        let day = Timestamp::from_nanos(ended.saturating_mul(DAY)).to_string();
-        let day = day.get(..10).unwrap_or_default();
-        let net = self.day.closed.values().fold(Money::ZERO, |sum, each| sum + *each);
-        let won = self.day.closed.values().filter(|net| **net > Money::ZERO).count();
-        let (signals, closed) = (self.day.signals, self.day.closed.len());
-        let funding = rounded(self.day.funding);
-        Some(format!(
-            "**{day}** {signals} signals, {closed} trades closed ({won} won), net {}, funding \
-             {funding}",
-            rounded(net)
-        ))
-    }
-
     fn symbol(&self, instrument: InstrumentId) -> &str {
         self.symbols.get(instrument.index()).map_or("?", String::as_str)
+    }
+}
+
+impl Day {
+    fn summary(&self, number: i64) -> String {
+        let date = Timestamp::from_nanos(number.saturating_mul(DAY)).to_string();
+        let date = date.get(..10).unwrap_or_default();
+        let net = self.closed.values().fold(Money::ZERO, |sum, each| sum + *each);
+        let won = self.closed.values().filter(|net| **net > Money::ZERO).count();
+        let (signals, closed) = (self.signals, self.closed.len());
+        let (net, funding) = (rounded(net), rounded(self.funding));
+        format!(
+            "**{date}** {signals} signals, {closed} trades closed ({won} won), net {net}, funding \
+             {funding}"
+        )
     }
 }
 
@@ -219,23 +253,51 @@ mod tests {
         assert!(teller.text(&risk_at(6, RiskState::Active)).is_some());
     }
 
+    fn hours(hours: i64, minutes: i64) -> Timestamp {
+        Timestamp::from_millis((hours * 60 + minutes) * 60_000)
+    }
+
     #[test]
-    fn a_day_is_summed_up_with_the_first_news_of_the_next() {
+    fn a_day_is_summed_up_five_minutes_after_its_end_whether_anything_happened_or_not() {
         let mut teller = Teller::new(vec!["BTCUSDT".to_owned()]);
         for (hours, paid) in [(0, "1.25"), (8, "-3.5"), (16, "0.5")] {
             let output = funding_at(hours, paid);
             assert_eq!(teller.text(&output), None);
             teller.told(&output);
         }
-        let next = funding_at(24, "7");
+        // News of the next day before the summary belong to the next day.
+        teller.told(&funding_at(24, "7"));
+        assert_eq!(teller.due(hours(24, 4)), None);
+        let (day, text) = teller.due(hours(24, 5)).unwrap();
         assert_eq!(
-            teller.text(&next).unwrap(),
+            text,
             "**1970-01-01** 0 signals, 0 trades closed (0 won), net 0.00, funding 1.75"
         );
-        teller.told(&next);
-        assert_eq!(teller.text(&funding_at(32, "7")), None);
-        teller.told(&funding_at(32, "7"));
-        let text = teller.text(&risk_at(49, RiskState::ReduceOnly)).unwrap();
-        assert!(text.starts_with("**1970-01-02** ") && text.contains("funding -14.00\n**risk"));
+        assert!(teller.due(hours(24, 6)).is_some(), "it was not delivered");
+        teller.summed_up(day);
+        assert_eq!(teller.due(hours(24, 7)), None);
+        // A late note of a day that was summed up is not lost.
+        teller.told(&funding_at(23, "1"));
+        let (day, text) = teller.due(hours(48, 5)).unwrap();
+        assert!(text.starts_with("**1970-01-02** ") && text.ends_with("funding -8.00"), "{text}");
+        teller.summed_up(day);
+        let (_, text) = teller.due(hours(72, 5)).unwrap();
+        assert!(text.starts_with("**1970-01-03** 0 signals") && text.ends_with("funding 0.00"));
+    }
+
+    #[test]
+    fn a_restart_keeps_the_totals_and_what_was_told() {
+        let mut teller = Teller::new(Vec::new());
+        teller.told(&funding_at(8, "-3.5"));
+        teller.told(&risk_at(9, RiskState::Halted));
+        let memory = teller.memory().unwrap();
+        let mut again = Teller::new(Vec::new());
+        again.recall(&memory);
+        assert_eq!(again.text(&risk_at(9, RiskState::Halted)), None);
+        again.told(&funding_at(16, "1"));
+        let (_, text) = again.due(hours(30, 0)).unwrap();
+        assert!(text.ends_with("funding 2.50"), "{text}");
+        again.recall("of another version");
+        assert_eq!(again.due(hours(30, 0)), None);
     }
 }

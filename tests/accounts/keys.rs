@@ -49,7 +49,7 @@ async fn a_key_is_told_once_and_stored_as_a_hash(world: World) {
     let key = world.accounts.create_key(&ann, "  my bot ", &[Scope::Read]).await.unwrap();
     assert!(key.secret.starts_with("arbk_"));
     assert_eq!(key.info.name, "my bot");
-    assert_eq!(world.accounts.keys(&ann).await.unwrap(), [key.info.clone()]);
+    assert_eq!(world.accounts.keys(&ann).await.unwrap(), std::slice::from_ref(&key.info));
     let stored = world.store.api_keys(ann.user).await.unwrap();
     assert!(!format!("{stored:?}").contains(&key.secret[5..]));
     let mut other = key.secret.clone();

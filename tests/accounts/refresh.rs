@@ -1,9 +1,14 @@
 //! Exchanging refresh tokens, and noticing that one was copied.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use arb::AuthError;
+use arb::accounts::{Limits, Rate};
 use arb::port::{Accounts as _, UserRole};
 use arb::time::{DAY, HOUR, SECOND};
 
-use super::support::{PASSWORD, World, at, is_token, limited};
+use super::support::{PASSWORD, SECRET, World, at, is_token, limited};
 
 on_both_stores! {
     a_token_is_exchanged_for_another,
@@ -83,4 +88,38 @@ async fn exchanges_are_limited_for_each_user(world: World) {
     world.accounts.refresh(at(1), &bob.refresh).await.unwrap();
     world.pass(10 * SECOND);
     world.accounts.refresh(at(1), &ann.refresh).await.unwrap();
+}
+
+/// Whatever the order in which the two happen, which differs from run to run.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_token_outlives_a_logout_that_came_while_it_was_exchanged() {
+    let world = World::sqlite().await;
+    let much = Rate { burst: 10_000, every: Duration::from_nanos(1) };
+    let limits = Limits { address: much, account: much, refresh: much };
+    let accounts = Arc::new(world.again(SECRET, limits));
+    let first = world.member("ann@example.com", UserRole::User).await;
+    let ann = world.who(&first).await;
+    let mut served = 0;
+    for round in 0..200 {
+        let login = accounts.login(at(1), "ann@example.com", PASSWORD).await.unwrap();
+        if round % 2 == 0 {
+            // Used once, it is in the minute in which it serves again.
+            accounts.refresh(at(1), &login.refresh).await.unwrap();
+        }
+        let (other, refresh) = (Arc::clone(&accounts), login.refresh.clone());
+        let exchange = tokio::spawn(async move { other.refresh(at(1), &refresh).await });
+        for _ in 0..round {
+            tokio::task::yield_now().await;
+        }
+        accounts.logout(&ann, &login.refresh).await.unwrap();
+        match exchange.await.unwrap() {
+            Ok(session) => {
+                served += 1;
+                is_token(accounts.authenticate(&session.access).await);
+                is_token(accounts.refresh(at(1), &session.refresh).await);
+            }
+            Err(error) => assert!(matches!(error, AuthError::Token), "{error}"),
+        }
+    }
+    assert!(served > 0);
 }

@@ -20,7 +20,7 @@ fn told_settlements(
     folder: &std::path::Path,
     records: u64,
 ) -> BTreeMap<(InstrumentId, Timestamp), usize> {
-    let mut cursor = LogCursor::new(&folder.join("log"), 0);
+    let mut cursor = LogCursor::new(folder.join("log"), 0);
     let mut told = BTreeMap::new();
     while let Some(record) = cursor.next(records).unwrap() {
         if let LogRecord::Event(event) = record

@@ -36,7 +36,7 @@ async fn a_symbol_added_later_has_its_history_before_it_is_scored() {
     let handle = live.node().handle();
     let ltc_row = until(|| async {
         let view = arb::port::Desk::snapshot(&handle);
-        view.rows.iter().find(|(id, _)| *id == ltc.id).map(|(_, row)| row.clone())
+        view.rows.iter().find(|(id, _)| *id == ltc.id).map(|(_, row)| *row)
     })
     .await;
     assert!(ltc_row.atr.is_some(), "{ltc_row:?}");

@@ -15,7 +15,7 @@ use arb::sim::{
 };
 use tokio::net::TcpListener;
 
-use super::live::{LiveArgs, block_on, live, options, start_log};
+use super::live::{FirstLogin, HostArgs, LiveArgs, block_on, live, options, start_log};
 use super::usage;
 use crate::config::{Config, Settings, Symbols, Variables, Which};
 
@@ -50,7 +50,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let addresses = Addresses::from_json("sim", &serde_json::to_string(server.addresses())?)?;
         let clock = ScaledClock::new(server.now(), args.speed);
         let options = options(&config, (addresses, Arc::new(clock)), folder)?;
-        live(&args.live, &config, options, server.addresses()).await
+        // Another program may have the usual port, and a demo must start anyhow.
+        let mut live_args = args.live.clone();
+        if live_args.host.port.is_none() && live_args.host.listen.is_none() && config.file.is_none()
+        {
+            live_args.host = HostArgs { port: Some(0), listen: None };
+        }
+        live(&live_args, (&config, FirstLogin::Made), options, server.addresses()).await
     })
 }
 

@@ -1,5 +1,6 @@
 //! What `arb run` and `arb demo` share: a node that lives until it is told to stop.
 
+mod host;
 mod log;
 mod table;
 
@@ -10,12 +11,15 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use arb::live::{Addresses, HistoryProgress, Live, LiveOptions, MakeNotifier, OrderFlow, Others};
 use arb::notify::{Discord, Heartbeat};
-use arb::port::{Clock, Notifier};
+use arb::port::{Clock, Notifier, Store};
 use arb::{AccountConfig, Registry};
 use serde::Serialize;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 
+use self::host::Admin;
+pub(crate) use self::host::{FirstLogin, HostArgs, Served, Serving, bind};
 pub(crate) use self::log::start as start_log;
 use self::table::Table;
 use super::strategies;
@@ -47,6 +51,8 @@ pub(crate) struct LiveArgs {
     /// Print one line of JSON when it is ready
     #[arg(long)]
     pub(crate) ready_json: bool,
+    #[command(flatten)]
+    pub(crate) host: HostArgs,
 }
 
 impl LiveArgs {
@@ -110,6 +116,10 @@ pub(crate) fn options(
 struct Ready<'a, V: Serialize> {
     pid: u32,
     data: &'a Path,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rest: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    admin: Option<&'a Admin>,
     #[serde(flatten)]
     venue: V,
 }
@@ -150,27 +160,37 @@ impl StopSignal {
 /// Starts a node, says when it is ready, shows it, and stops it in order.
 pub(crate) async fn live(
     args: &LiveArgs,
-    config: &Config,
+    (config, first): (&Config, FirstLogin),
     options: LiveOptions,
     venue: impl Serialize,
 ) -> Result<()> {
     let folder: PathBuf = options.folder.clone();
     let mut stop = StopSignal::new()?;
+    let listener = bind(args.host, config).await?;
     let started = tokio::select! {
         started = options.start(tell) => started?,
         () = stop.wait() => return Ok(()),
     };
     let mut live = started;
     let _heartbeat = heartbeat(config.settings.heartbeat_url.as_ref(), &live);
+    let mut serving = match listener {
+        Some(listener) => Some(serve(listener, &live, (config, &folder), first).await?),
+        None => None,
+    };
     if args.ready_json {
-        let ready = Ready { pid: std::process::id(), data: &folder, venue };
+        let rest = serving.as_ref().map(|serving| serving.rest.as_str());
+        let admin = serving.as_ref().and_then(|serving| serving.admin.as_ref());
+        let ready = Ready { pid: std::process::id(), data: &folder, rest, admin, venue };
         output::stdout(format_args!("{}\n", serde_json::to_string(&ready)?))?;
+    } else if let Some(serving) = &serving {
+        serving.tell();
     }
-    let mut table = Table::new(&live, args);
+    let mut table = Table::new(&live, args, serving.as_ref().map(Serving::line));
     let ended = loop {
         tokio::select! {
             () = stop.wait() => break None,
-            ended = live.wait() => break Some(ended),
+            ended = live.wait() => break Some(ended.map_err(anyhow::Error::new)),
+            error = host_ended(&mut serving) => break Some(Err(error)),
             shown = table.next() => match shown {
                 Ok(text) => table.show(&text)?,
                 Err(error) => tracing::warn!(%error, "the table could not be read"),
@@ -178,7 +198,33 @@ pub(crate) async fn live(
         }
     };
     drop(table);
+    if let Some(serving) = serving {
+        serving.stop().await;
+    }
     finish(live, ended).await
+}
+
+async fn serve(
+    listener: TcpListener,
+    live: &Live,
+    (config, folder): (&Config, &Path),
+    first: FirstLogin,
+) -> Result<Serving> {
+    let served = Served {
+        desk: Arc::new(live.node().handle()),
+        store: Arc::clone(live.store()) as Arc<dyn Store>,
+        clock: live.clock(),
+        symbols: live.symbols().to_vec(),
+    };
+    Serving::start(listener, served, (config, folder), first).await
+}
+
+/// Waits for the end of a host, for ever where there is none.
+async fn host_ended(serving: &mut Option<Serving>) -> anyhow::Error {
+    match serving {
+        Some(serving) => serving.ended().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Signs of life, where an address is configured.
@@ -197,7 +243,7 @@ fn discord(config: &Config) -> Result<Option<MakeNotifier>> {
     Ok(Some(Box::new(|symbols| Arc::new(discord.naming(symbols)) as Arc<dyn Notifier>)))
 }
 
-async fn finish(live: Live, ended: Option<Result<(), arb::live::LiveError>>) -> Result<()> {
+async fn finish(live: Live, ended: Option<Result<()>>) -> Result<()> {
     if let Some(ended) = ended {
         ended.context("the node ended")?;
         anyhow::bail!("the node ended by itself");

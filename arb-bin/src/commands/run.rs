@@ -1,8 +1,10 @@
 //! `arb run`: the live node on the venue's public data, trading on paper.
 
+mod api;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result, bail};
 use arb::Timestamp;
@@ -11,7 +13,7 @@ use arb::node::{ScaledClock, WallClock};
 use arb::port::Clock;
 use serde::{Deserialize, Serialize};
 
-use super::live::{LiveArgs, block_on, live, options, start_log, strategy_texts};
+use super::live::{FirstLogin, LiveArgs, block_on, live, options, start_log, strategy_texts};
 use super::{config::note_unknown, usage};
 use crate::config::{Config, DataVenue, Flag, OrderVenue, TradeEnv, Variables, Which};
 
@@ -32,9 +34,29 @@ pub(crate) struct Args {
     /// Leave out the perpetuals that are watched for funding and mark only
     #[arg(long)]
     only_symbols: bool,
+    /// Archive files, or folders of them, brought in before the first start
+    #[arg(long, num_args = 1.., value_name = "FILE")]
+    archive: Vec<PathBuf>,
+    /// What this process does
+    #[arg(long, value_enum, default_value_t = Role::All)]
+    role: Role,
     #[command(flatten)]
     live: LiveArgs,
 }
+
+/// What a process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Role {
+    /// Collects, decides, trades, and serves REST and the dashboard.
+    All,
+    /// The same without REST.
+    Node,
+    /// Serves REST over the store of a node that runs in another process.
+    Api,
+}
+
+/// How much history the store gets while the node runs: what an engine that begins anew takes.
+const BACKLOG: Duration = Duration::from_hours(24);
 
 /// The clock of a venue as a line of JSON tells it.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -74,19 +96,27 @@ impl Args {
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let which = Which::of(args.live.config.as_deref());
-    let config = Config::load(which, &Variables::of_process(), &args.flags())?;
+    let mut config = Config::load(which, &Variables::of_process(), &args.flags())?;
     refuse(&config)?;
+    config.settings.http.enabled &= args.role != Role::Node;
     start_log(config.settings.log)?;
     note_unknown(&config);
     if let Some(file) = &config.file {
         tracing::info!("settings of {}", file.display());
     }
     block_on(async {
+        if args.role == Role::Api {
+            let clock = stored_clock(&config).await?;
+            return api::serve(&args.live, &config, clock).await;
+        }
         let (addresses, clock) = venue(&config).await?;
         let line = clock_line(&*clock, config.settings.data_venue, &config)?;
         let venue = VenueLine { addresses: &addresses.clone(), clock: line };
-        let options = options(&config, (addresses, clock), config.settings.data.clone())?;
-        live(&args.live, &config, options, venue).await
+        let folder = config.settings.data.clone();
+        let mut options = options(&config, (addresses, clock), folder)?;
+        options.archives.clone_from(&args.archive);
+        options.backlog = BACKLOG;
+        live(&args.live, (&config, FirstLogin::Told), options, venue).await
     })
 }
 
@@ -145,6 +175,14 @@ async fn venue(config: &Config) -> Result<(Addresses, Arc<dyn Clock>)> {
             usage("--data-venue sim needs --venue-json FILE, the line of arb sim --ready-json")
         }
         (DataVenue::Sim, Some(file)) => simulated(file).await,
+    }
+}
+
+/// The clock of the node whose store is served.
+async fn stored_clock(config: &Config) -> Result<Arc<dyn Clock>> {
+    match (config.settings.data_venue, &config.settings.venue_json) {
+        (DataVenue::Sim, Some(file)) => Ok(simulated(file).await?.1),
+        _ => Ok(Arc::new(WallClock)),
     }
 }
 

@@ -16,7 +16,9 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::market::{FramesFile, Symbols, TapeFile};
+use super::live::start_log;
 use super::usage;
+use crate::config::LogFormat;
 use crate::output;
 
 #[derive(Debug, clap::Args)]
@@ -60,6 +62,9 @@ pub(crate) struct Args {
     /// Print one line of JSON when it is ready
     #[arg(long)]
     ready_json: bool,
+    /// How logs are written, on stderr
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    log: LogFormat,
 }
 
 /// One line that says that it is ready, and where.
@@ -72,6 +77,7 @@ struct Ready<'a> {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
+    start_log(args.log)?;
     let faults = faults(&args.faults)?;
     let market = Arc::new(market::market(args)?);
     let config = VenueConfig { limits: VenueLimits::DOCUMENTED, faults, speed: args.speed };
@@ -99,10 +105,13 @@ async fn serve(args: &Args, market: Arc<SimMarket>, config: VenueConfig) -> Resu
     let listener = listen(SocketAddr::new(args.host, args.port)).await?;
     let server = SimServer::start(listener, market, config).context("the server")?;
     announce(args, server.addresses())?;
+    let Addresses { futures_rest: address, clock, .. } = server.addresses();
+    tracing::info!(address, clock.epoch_ms, clock.speed, "the simulated venue serves");
     tokio::select! {
         _ = terminated.recv() => {}
         _ = interrupted.recv() => {}
     }
+    tracing::info!(now_ms = server.now().as_millis(), "the simulated venue stops");
     Ok(())
 }
 

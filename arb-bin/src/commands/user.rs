@@ -4,7 +4,7 @@
 //! is typed without being shown, or read from standard input.
 
 use std::fmt::Write as _;
-use std::io::{BufRead as _, IsTerminal as _, Read as _};
+use std::io::{BufRead as _, IsTerminal as _, Read as _, Stdin};
 
 use anyhow::{Context as _, Result, bail};
 use arb::accounts::Operator;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::accounts::{Missing, Place, role, with_accounts};
 use crate::output;
-use crate::terminal::{Style, short};
+use crate::terminal::{Hidden, Style, short};
 
 /// Users that are read at once.
 const PAGE: usize = 500;
@@ -146,22 +146,28 @@ async fn find(accounts: &Operator, email: &str) -> Result<UserInfo> {
 
 /// A password, typed twice on a terminal, else the first line of standard input.
 fn read(email: &str) -> Result<String> {
-    let mut input = std::io::stdin().lock();
+    let input = std::io::stdin();
     if input.is_terminal() {
-        drop(input);
-        let first = rpassword::prompt_password(format!("new password of {email}: "))?;
-        if first != rpassword::prompt_password("again: ")? {
-            bail!("the two differ; nothing was changed");
-        }
-        return Ok(first);
+        let hidden = Hidden::new(&input).context("the terminal")?;
+        output::prompt(format_args!("new password of {email}: "))?;
+        let first = line(&input)?;
+        output::prompt("again: ")?;
+        let second = line(&input)?;
+        drop(hidden);
+        return if first == second { Ok(first) } else { bail!("the two differ; nothing changed") };
     }
-    let mut line = String::new();
-    input.by_ref().take(LONGEST_LINE).read_line(&mut line).context("standard input")?;
-    let password = line.trim_end_matches(['\n', '\r']);
+    let password = line(&input)?;
     if password.is_empty() {
         bail!("standard input has no password; its first line is read");
     }
-    Ok(password.to_owned())
+    Ok(password)
+}
+
+/// The next line, without its end.
+fn line(input: &Stdin) -> Result<String> {
+    let mut line = String::new();
+    input.lock().take(LONGEST_LINE).read_line(&mut line).context("standard input")?;
+    Ok(line.trim_end_matches(['\n', '\r']).to_owned())
 }
 
 fn list(users: &[UserInfo], as_json: bool) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::running::Running;
+use super::running::{Running, until};
 use super::support::Folder;
 
 #[test]
@@ -106,8 +106,11 @@ fn a_node_runs_as_its_file_says() {
     let line = node.wait_for("upkeep");
     let line: Value = serde_json::from_str(&line).unwrap();
     assert_eq!(line["level"], "INFO");
+    until("rates, which finds the folder by the file, has some", || {
+        let said = folder.ok(&["rates", "--json"]).stdout;
+        let rates: Value = serde_json::from_str(&said).unwrap();
+        !rates["rates"].as_array().unwrap().is_empty()
+    });
     node.stop();
-    let rates: Value = serde_json::from_str(&folder.ok(&["rates", "--json"]).stdout).unwrap();
-    assert!(!rates["rates"].as_array().unwrap().is_empty(), "rates finds the folder by the file");
     sim.stop();
 }

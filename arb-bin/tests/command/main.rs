@@ -3,6 +3,7 @@
 
 mod accounts;
 mod config;
+mod fetch;
 mod kill;
 #[path = "../../../tests/live/ledger.rs"]
 mod ledger;
@@ -12,3 +13,4 @@ mod paper;
 mod running;
 mod support;
 mod tapes;
+mod trouble;

@@ -1,7 +1,7 @@
 //! Commands that run until they are stopped.
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -27,22 +27,40 @@ impl Running {
     #[track_caller]
     pub(crate) fn start(folder: &Folder, args: &[&str]) -> Self {
         let mut running = Self::begin(folder, args, &[]);
-        let mut line = String::new();
-        running.out.read_line(&mut line).unwrap();
-        if line.is_empty() {
-            let err = running.rest();
-            panic!("{args:?} ended before it was ready: {err}");
-        }
-        running.ready = serde_json::from_str(&line).unwrap();
+        running.wait_until_ready();
         running
+    }
+
+    /// Waits for the line that says where it is.
+    #[track_caller]
+    pub(crate) fn wait_until_ready(&mut self) {
+        let mut line = String::new();
+        self.out.read_line(&mut line).unwrap();
+        if line.is_empty() {
+            let err = self.rest();
+            panic!("it ended before it was ready: {err}");
+        }
+        self.ready = serde_json::from_str(&line).unwrap();
     }
 
     /// Starts a command and does not wait.
     pub(crate) fn begin(folder: &Folder, args: &[&str], env: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_arb"))
-            .args(args)
-            .arg("--ready-json")
-            .envs(env.iter().copied())
+        let mut command = Command::new(env!("CARGO_BIN_EXE_arb"));
+        Self::spawn(folder, command.args(args).arg("--ready-json").envs(env.iter().copied()))
+    }
+
+    /// Starts a command as it is given.
+    pub(crate) fn begin_as(folder: &Folder, command: &mut Command) -> Self {
+        Self::spawn(folder, command)
+    }
+
+    /// Starts a command that ends by itself and does not wait.
+    pub(crate) fn begin_plain(folder: &Folder, args: &[&str]) -> Self {
+        Self::spawn(folder, Command::new(env!("CARGO_BIN_EXE_arb")).args(args))
+    }
+
+    fn spawn(folder: &Folder, command: &mut Command) -> Self {
+        let mut child = command
             .current_dir(folder.path(""))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -99,12 +117,6 @@ impl Running {
         self.signal("-KILL");
         self.child.wait().unwrap();
         self.rest()
-    }
-
-    /// Waits until it ends by itself.
-    pub(crate) fn ended(mut self) -> (ExitStatus, String) {
-        let err = self.rest();
-        (self.child.wait().unwrap(), err)
     }
 
     /// Ends it as an operator does and gives what it said; it may take five seconds.

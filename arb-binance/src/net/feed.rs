@@ -31,6 +31,7 @@ use tokio::time::{MissedTickBehavior, interval};
 pub use self::counters::{FeedCounters, FeedFigures, LineFigures};
 use self::state::{Answered, Ask, State};
 use super::address::Addresses;
+use super::depth::{Depth, Shelf};
 use super::dialer::Dialer;
 use super::line::{Line, LineEvent};
 use super::poll::{Polled, Poller};
@@ -78,6 +79,9 @@ pub struct FeedConfig {
     pub counters: Arc<FeedCounters>,
     /// Lets connections be begun; one for everything behind an address.
     pub dialer: Arc<Dialer>,
+    /// Where order books of instruments with order flow are shown, if they are wanted: quotes come
+    /// without them.
+    pub books: Option<Arc<Shelf>>,
 }
 
 /// What comes from outside.
@@ -100,6 +104,7 @@ pub struct Feed {
     to_answers: mpsc::Sender<Answered>,
     state: State,
     upkeep: tokio::time::Interval,
+    _depth: Option<Depth>,
 }
 
 impl Feed {
@@ -124,7 +129,12 @@ impl Feed {
         let incoming = Incoming { lines: lines.collect(), answers, polled, _poller: poller };
         let mut upkeep = interval(UPKEEP);
         upkeep.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { clock, futures_rest, spot_rest, incoming, to_answers, state, upkeep }
+        let _depth = config.books.as_ref().map(|shelf| {
+            let address = &config.addresses.futures_ws;
+            let scored = plan::polls(config).scored;
+            Depth::start(address, &scored, &futures_rest, &config.dialer, shelf)
+        });
+        Self { clock, futures_rest, spot_rest, incoming, to_answers, state, upkeep, _depth }
     }
 
     /// Looks after missing trades and silent streams, and asks for what is due.

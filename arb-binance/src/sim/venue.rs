@@ -167,6 +167,16 @@ impl Venue {
         Ok(())
     }
 
+    /// Adds the faults of a plan; its storm takes the place of the present one and begins now.
+    ///
+    /// # Errors
+    /// Where it means nothing; then nothing is added.
+    pub fn add_faults(&mut self, plan: FaultPlan, now: Timestamp) -> Result<(), serde_json::Error> {
+        plan.check()?;
+        self.faults.add_plan(plan, now.as_millis());
+        Ok(())
+    }
+
     /// Ends all faults.
     pub fn clear_faults(&mut self) {
         self.faults.clear();
@@ -228,6 +238,11 @@ impl Venue {
             return Some(status_answer(503, None, used));
         }
         let fault = self.faults.on_path(FaultKind::Status, request.path)?;
+        Some(self.status_of(&fault, request.ip, (now, used)))
+    }
+
+    /// The answer that a status fault gives an address.
+    fn status_of(&self, fault: &Fault, ip: IpAddr, (now, used): (i64, u32)) -> Answer {
         let status = fault.status.unwrap_or(503);
         let until = now + fault.for_ms.max(1_000);
         if fault.message.is_none() && matches!(status, 418 | 429) {
@@ -235,9 +250,9 @@ impl Venue {
                 418 => Excess::Banned { until },
                 _ => Excess::TooMany { until, limit: self.config.limits.futures_weight },
             };
-            return Some(limited(excess, request.ip, now, used));
+            return limited(excess, ip, now, used);
         }
-        Some(status_answer(status, fault.message.as_deref(), used))
+        status_answer(status, fault.message.as_deref(), used)
     }
 
     /// Says what is due until now.

@@ -1,9 +1,9 @@
-//! The three busiest records, read in the key order in which the venue writes them.
+//! The busiest records, read in the key order in which the venue writes them.
 //!
 //! Invariant: a record is `Some` only when it is what a JSON parser would make of the same bytes;
 //! anything else is left to that parser. Each function starts behind its record's event name.
 
-use arb_core::{InstrumentId, Qty, Side, Trade};
+use arb_core::{InstrumentId, Qty, Side, Timestamp, Trade};
 
 use super::cursor::Cursor;
 use super::message::{BookTicker, MarkUpdate, Message, TradePrint};
@@ -83,7 +83,7 @@ fn optional_qty(c: &mut Cursor<'_>) -> Option<Option<Qty>> {
 
 /// The end of a record of USDⓈ-M, with or without the product it names since 2026.
 #[inline]
-fn end(c: &mut Cursor<'_>) -> Option<()> {
+pub(super) fn end(c: &mut Cursor<'_>) -> Option<()> {
     if c.literal(b"}").is_some() {
         return Some(());
     }
@@ -159,6 +159,35 @@ pub(super) fn mark(c: &mut Cursor<'_>, symbols: &SymbolTable) -> Option<MarkUpda
     let next_funding_at = Some(c.time()?).filter(|at| at.as_nanos() != 0);
     end(c)?;
     Some(MarkUpdate { instrument, sent_at, mark_price, index_price, funding_rate, next_funding_at })
+}
+
+/// The ids of a depth update.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct DepthIds {
+    pub(super) instrument: InstrumentId,
+    pub(super) sent_at: Timestamp,
+    pub(super) first: u64,
+    pub(super) last: u64,
+    pub(super) previous: Option<u64>,
+}
+
+/// `…` of `{"e":"depthUpdate","E":…}` up to the levels; spot has neither `T` nor `pu`.
+#[inline]
+pub(super) fn depth_ids(c: &mut Cursor<'_>, symbols: &SymbolTable) -> Option<DepthIds> {
+    let sent_at = c.time()?;
+    if c.literal(b",\"T\":").is_some() {
+        c.skip_whole()?;
+    }
+    let instrument = symbol(c, symbols)?;
+    c.literal(b",\"U\":")?;
+    let first = c.whole()?;
+    c.literal(b",\"u\":")?;
+    let last = c.whole()?;
+    let previous = match c.literal(b",\"pu\":") {
+        Some(()) => Some(c.whole()?),
+        None => None,
+    };
+    Some(DepthIds { instrument, sent_at, first, last, previous })
 }
 
 /// Whether the estimated settlement price stood here.

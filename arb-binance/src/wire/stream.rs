@@ -1,8 +1,9 @@
 //! Frames of a stream connection, cut into records.
 //!
 //! Invariant: the scanner and the JSON parser make the same messages of the same bytes; the
-//! scanner is only faster. After the first frames of a connection nothing is allocated per frame
-//! but for notes of what is wrong.
+//! scanner is only faster. After the first frames of a connection nothing is allocated for a trade,
+//! a quote, a mark or a depth update as the venue writes them; an array costs one small allocation
+//! for the whole of it, and notes of what is wrong their text.
 
 mod levels;
 mod records;
@@ -14,10 +15,11 @@ use serde_json::value::RawValue;
 
 use self::levels::Levels;
 pub(super) use self::levels::read as read_levels;
+use self::levels::scan_at as read_levels_at;
 use self::records::{Records, Unused};
 use super::cursor::Cursor;
-use super::message::{Answer, Counters, Dropped, Message, Refusal};
-use super::scan::Scanned;
+use super::message::{Answer, Counters, DepthUpdate, Dropped, Message, Refusal};
+use super::scan::{self, Scanned};
 use super::symbols::SymbolTable;
 use super::text::{Flaw, Text};
 use super::{futures, spot};
@@ -84,10 +86,42 @@ impl Reader {
     #[inline]
     pub fn read(&mut self, frame: &[u8], mut sink: impl FnMut(Message<'_>)) {
         self.counters.frames += 1;
-        match scan(self.product, frame, &self.symbols) {
+        match scan_frame(self.product, frame, &self.symbols) {
             Some(scanned) => sink(scanned.message()),
+            None if self.scan_depth(frame, &mut sink).is_some() => {}
             None => self.parse(frame, Path::ScanFirst, &mut sink),
         }
+    }
+
+    /// A whole frame with one depth update.
+    fn scan_depth(&mut self, frame: &[u8], sink: Sink<'_>) -> Option<()> {
+        let mut c = Cursor::new(frame);
+        let is_combined = c.literal(b"{\"stream\":\"").is_some();
+        if is_combined {
+            c.skip_string()?;
+            c.literal(b",\"data\":")?;
+        }
+        c.literal(b"{\"e\":\"depthUpdate\",\"E\":")?;
+        let ids = scan::depth_ids(&mut c, &self.symbols)?;
+        let Levels { bids, asks } = &mut self.levels;
+        bids.clear();
+        asks.clear();
+        c.literal(b",\"b\":")?;
+        read_levels_at(&mut c, bids)?;
+        c.literal(b",\"a\":")?;
+        read_levels_at(&mut c, asks)?;
+        scan::end(&mut c)?;
+        (c.rest() == if is_combined { &b"}"[..] } else { b"" }).then_some(())?;
+        sink(Message::Depth(DepthUpdate {
+            instrument: ids.instrument,
+            sent_at: ids.sent_at,
+            first_id: ids.first,
+            last_id: ids.last,
+            previous_id: ids.previous,
+            bids,
+            asks,
+        }));
+        Some(())
     }
 
     /// [`read`](Self::read) without the scanner.
@@ -197,7 +231,7 @@ impl Reader {
 
 /// A whole frame with one record of a busy kind.
 #[inline]
-fn scan(product: Product, frame: &[u8], symbols: &SymbolTable) -> Option<Scanned> {
+fn scan_frame(product: Product, frame: &[u8], symbols: &SymbolTable) -> Option<Scanned> {
     let mut c = Cursor::new(frame);
     if c.literal(b"{\"stream\":\"").is_none() {
         let scanned = scan_record(product, &mut c, symbols)?;

@@ -105,6 +105,14 @@ impl Holes {
             && self.list.iter().all(|hole| hole.end < from)
     }
 
+    /// When a window will be complete if nothing more is missed; none while contact is lost or
+    /// nothing was seen.
+    pub(crate) fn whole_at(&self, window: i64) -> Option<Timestamp> {
+        let started = self.started.filter(|_| self.open_since.is_none())?;
+        let last = self.list.iter().map(|hole| hole.end).max();
+        Some(last.map_or(started, |end| end.max(started)).plus(window + 1))
+    }
+
     /// Whether an unfilled hole touches the 5-minute interval that starts at `bar_start`.
     pub(crate) fn touch(&self, bar_start: Timestamp) -> bool {
         self.open_since.is_some_and(|since| since.floor_to(BAR) <= bar_start)

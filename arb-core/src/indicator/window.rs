@@ -156,6 +156,11 @@ impl Windows {
     }
 
     /// Trades of the last hour by 5-minute bars.
+    /// When the longest window that entries need will be whole.
+    pub(crate) fn whole_at(&self) -> Option<Timestamp> {
+        self.holes.whole_at(WINDOW_4H)
+    }
+
     pub(crate) fn trades_1h(&self, now: Timestamp) -> u64 {
         self.bars.trades_1h(now)
     }

@@ -196,7 +196,7 @@ impl FundingStats {
 
     fn book(&mut self, settled: DatedRate, seconds: i64) {
         self.total.add(settled, seconds);
-        self.years.entry(year_of(settled.time)).or_default().add(settled, seconds);
+        self.years.entry(utc_year(settled.time)).or_default().add(settled, seconds);
         self.week.push_back(Paid { settled, seconds });
         let horizon = settled.time.plus(-WEEK);
         while self.week.front().is_some_and(|paid| paid.settled.time <= horizon) {
@@ -206,7 +206,7 @@ impl FundingStats {
 
     fn book_hours(&mut self, first: DatedRate, seconds: i64) {
         self.total.seconds += seconds;
-        if let Some(year) = self.years.get_mut(&year_of(first.time)) {
+        if let Some(year) = self.years.get_mut(&utc_year(first.time)) {
             year.seconds += seconds;
         }
         if let Some(paid) = self.week.iter_mut().find(|paid| paid.settled == first) {
@@ -243,7 +243,7 @@ impl FundingStats {
     #[must_use]
     pub fn year_to_date(&self, as_of: Timestamp) -> Option<FundingTotals> {
         self.last.filter(|last| last.time <= as_of)?;
-        Some(self.years.get(&year_of(as_of)).copied().unwrap_or_default())
+        Some(self.years.get(&utc_year(as_of)).copied().unwrap_or_default())
     }
 
     /// The last settlement.
@@ -319,14 +319,15 @@ pub fn covers_year(times: &[Timestamp], listed_at: Option<Timestamp>, as_of: Tim
 /// 1 January, 00:00 UTC, of the calendar year of an instant.
 #[must_use]
 pub const fn start_of_year(at: Timestamp) -> Timestamp {
-    let past = year_of(at) - 1;
+    let past = utc_year(at) - 1;
     let leap_days = past.div_euclid(4) - past.div_euclid(100) + past.div_euclid(400);
     // Days from the first of January of the year 1 to that of 1970.
     Timestamp::from_nanos((past * 365 + leap_days - 719_162) * DAY)
 }
 
 /// The UTC calendar year, from the civil-from-days arithmetic of the Gregorian calendar.
-const fn year_of(time: Timestamp) -> i64 {
+#[must_use]
+pub const fn utc_year(time: Timestamp) -> i64 {
     let shifted = time.as_nanos().div_euclid(DAY) + 719_468;
     let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
     let year_of_era =

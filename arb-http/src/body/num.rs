@@ -30,6 +30,12 @@ impl Num {
     }
 }
 
+/// A ratio or a result in R as a number of at most 10 decimals, so that what floats leave behind is
+/// not shown; none for NaN, the infinities and what no decimal can hold.
+pub(crate) fn ratio(value: f64) -> Option<Num> {
+    Decimal::try_from(value).ok().map(|value| Num::round(value, 10))
+}
+
 /// A float that is a number; none for NaN and the infinities.
 #[must_use]
 pub fn finite(value: f64) -> Option<f64> {
@@ -70,7 +76,9 @@ impl From<QtySum> for Num {
 
 impl Serialize for Num {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        let text = self.0.normalize().to_string();
+        // Rounding may leave the sign of a zero, which would be shown.
+        let value = if self.0.is_zero() { Decimal::ZERO } else { self.0.normalize() };
+        let text = value.to_string();
         RawValue::from_string(text).map_err(S::Error::custom)?.serialize(s)
     }
 }
@@ -137,5 +145,14 @@ mod tests {
         assert_eq!(finite(f64::NAN), None);
         assert_eq!(finite(f64::INFINITY), None);
         assert_eq!(finite(0.25), Some(0.25));
+        assert_eq!((ratio(f64::NAN), ratio(f64::NEG_INFINITY), ratio(1e300)), (None, None, None));
+    }
+
+    #[test]
+    fn what_floats_leave_behind_is_not_shown() {
+        let shown = |value| serde_json::to_string(&ratio(value).unwrap()).unwrap();
+        assert_eq!(shown(0.1 + 0.2), "0.3");
+        assert_eq!(shown(3.0 / 7.0), "0.4285714286");
+        assert_eq!(shown(-1e-12), "0");
     }
 }

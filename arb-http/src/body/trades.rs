@@ -1,14 +1,13 @@
 //! Our own directional trades, open and closed.
 
-use std::collections::BTreeMap;
-
 use arb_core::port::{Mode, TradeRow, View};
-use arb_core::{Decimal, Direction, Money, Price, Tier, TradeNote, TradeStatus};
+use arb_core::{Direction, Money, Price, Tier, TradeNote, TradeStatus};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::names::{DirectionName, ModeName, TierName, TradeStatusName};
+use super::num::ratio;
 use super::risk::Account;
 use super::signals::Factor;
 use super::{Num, finite};
@@ -71,7 +70,7 @@ pub struct TradeItem {
     /// Profit or loss after fees and funding, quote currency.
     pub pnl: Num,
     /// The same in R.
-    pub pnl_r: Option<f64>,
+    pub pnl_r: Option<Num>,
     /// Fees paid.
     pub fee: Num,
     /// Funding paid (positive) or received (negative).
@@ -98,6 +97,7 @@ pub(crate) fn positions(view: &View, factors: &FactorBook) -> Vec<Position> {
 
 /// The message of the topic `positions`.
 #[must_use]
+#[allow(dead_code, reason = "streams send it")]
 pub(crate) fn positions_message(view: &View, factors: &FactorBook) -> PositionsMessage {
     PositionsMessage {
         mode: view.mode,
@@ -173,13 +173,8 @@ pub(crate) fn trade_item(row: &TradeRow, symbol: &str, factors: &FactorBook) -> 
         exit_price: row.exit_price.map(Num::from),
         exit_time_ms: row.exit_time.map(arb_core::Timestamp::as_millis),
         pnl: net(row).into(),
-        pnl_r: row.r_multiple.and_then(finite),
+        pnl_r: row.r_multiple.and_then(ratio),
         fee: row.fee.into(),
         funding: row.funding.into(),
     }
-}
-
-/// A sum as a number, rounded like money.
-pub(crate) fn money(sum: Decimal) -> Num {
-    Money::round(sum).into()
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use arb_core::Timestamp;
+use arb_core::port::Cursor;
 use serde::de::{Error as _, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
@@ -120,12 +121,16 @@ pub(crate) struct Place(pub(crate) (Timestamp, u64));
 impl Place {
     fn parse(text: &str) -> Option<Self> {
         let (time, id) = text.split_once('-')?;
-        let read = |text: &str| {
-            let is_hex = text.len() <= 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-            is_hex.then(|| u64::from_str_radix(text, 16).ok()).flatten()
-        };
-        Some(Self((Timestamp::from_nanos(read(time)?.cast_signed()), read(id)?)))
+        // A store counts rows with a sign.
+        let id = hex(id).filter(|id| i64::try_from(*id).is_ok())?;
+        Some(Self((Timestamp::from_nanos(hex(time)?.cast_signed()), id)))
     }
+}
+
+/// At most 16 digits without a sign.
+fn hex(text: &str) -> Option<u64> {
+    let is_hex = text.len() <= 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hex.then(|| u64::from_str_radix(text, 16).ok()).flatten()
 }
 
 impl fmt::Display for Place {
@@ -153,13 +158,61 @@ impl PartialSchema for Place {
     fn schema() -> RefOr<Schema> {
         ObjectBuilder::new()
             .schema_type(SchemaType::Type(Type::String))
-            .pattern(Some("^[0-9a-f]{1,16}-[0-9a-f]{1,16}$"))
+            .pattern(Some("^[0-9a-f]{1,16}-[0-7]?[0-9a-f]{1,15}$"))
             .description(Some("A place in a list, as the field next of a page tells it."))
             .into()
     }
 }
 
 impl ToSchema for Place {}
+
+/// A place in the log, newest first; opaque to callers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EventPlace(pub(crate) Cursor, pub(crate) u32);
+
+impl EventPlace {
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('-').map(hex);
+        let (epoch, seq, ordinal) = (parts.next()??, parts.next()??, parts.next()??);
+        let is_stored = |number: u64| i64::try_from(number).is_ok();
+        let fits = parts.next().is_none() && is_stored(epoch) && is_stored(seq);
+        let ordinal = u32::try_from(ordinal).ok()?;
+        fits.then_some(Self(Cursor { epoch, seq }, ordinal))
+    }
+}
+
+impl fmt::Display for EventPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}-{:x}-{:x}", self.0.epoch, self.0.seq, self.1)
+    }
+}
+
+impl Serialize for EventPlace {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for EventPlace {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(d)?;
+        let wrong = || D::Error::custom("is no place in the log; take it from next of a page");
+        Self::parse(&text).ok_or_else(wrong)
+    }
+}
+
+impl PartialSchema for EventPlace {
+    fn schema() -> RefOr<Schema> {
+        const PATTERN: &str = "^[0-7]?[0-9a-f]{1,15}-[0-7]?[0-9a-f]{1,15}-[0-9a-f]{1,8}$";
+        ObjectBuilder::new()
+            .schema_type(SchemaType::Type(Type::String))
+            .pattern(Some(PATTERN))
+            .description(Some("A place in the log, as the field next of a page tells it."))
+            .into()
+    }
+}
+
+impl ToSchema for EventPlace {}
 
 /// Symbols or coins, separated by commas.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -206,12 +259,28 @@ mod tests {
 
     #[test]
     fn a_place_reads_back_as_it_was_told() {
-        for place in [(Timestamp::EPOCH, 0), (Timestamp::MAX, u64::MAX)] {
+        for place in [(Timestamp::EPOCH, 0), (Timestamp::MAX, i64::MAX as u64)] {
             let text = Place(place).to_string();
             assert_eq!(Place::parse(&text), Some(Place(place)));
         }
-        for wrong in ["", "-", "1", "1-", "-1", "+1-1", "g-1", "1-1-1", "11111111111111111-1"] {
+        for wrong in [
+            "",
+            "-",
+            "1",
+            "1-",
+            "-1",
+            "+1-1",
+            "g-1",
+            "1-1-1",
+            "11111111111111111-1",
+            "1-8000000000000000",
+        ] {
             assert_eq!(Place::parse(wrong), None, "{wrong}");
+        }
+        let event = EventPlace(Cursor { epoch: 3, seq: 255 }, u32::MAX);
+        assert_eq!(EventPlace::parse(&event.to_string()), Some(event));
+        for wrong in ["1-1", "1-1-1-1", "1-8000000000000000-1", "1-1-100000000", "--"] {
+            assert_eq!(EventPlace::parse(wrong), None, "{wrong}");
         }
     }
 

@@ -204,6 +204,20 @@ pub async fn live_events_are_read_by_whole_records(store: &impl Store) {
             counts.into_iter().flat_map(|(epoch, seq, n)| (0..n).map(move |o| (epoch, seq, o)));
         assert_eq!(seen, all.collect::<Vec<_>>(), "limit {limit}");
     }
+    for limit in [1, 3, 100] {
+        let (mut before, mut seen) = (None, Vec::new());
+        loop {
+            let notes = store.newest_events("node", before, limit).await.unwrap();
+            assert!(notes.len() <= limit);
+            let Some(last) = notes.last() else { break };
+            before = Some((last.cursor, last.ordinal));
+            seen.extend(notes);
+        }
+        seen.reverse();
+        let all = store.live_events("node", Cursor::default(), 1 << 30).await.unwrap();
+        assert_eq!(seen, all, "newest first by {limit}");
+    }
+    assert!(store.newest_events("other", None, 9).await.unwrap().is_empty());
     let notes = store.live_events("node", Cursor::default(), 1).await.unwrap();
     assert_eq!(notes[0].kind, "quarantined");
     assert_eq!(notes[0].body, r#"{"instrument":"um:ETHUSDT"}"#);

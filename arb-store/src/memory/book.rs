@@ -173,6 +173,20 @@ impl BookStore for MemoryStore {
         Ok(rows)
     }
 
+    async fn newest_events(
+        &self,
+        stream: &str,
+        before: Option<(Cursor, u32)>,
+        limit: usize,
+    ) -> Result<Vec<NoteRow>, StoreError> {
+        let state = self.state();
+        let fits = |(of, cursor, ordinal): &(String, Cursor, u32)| {
+            of == stream && before.is_none_or(|before| (*cursor, *ordinal) < before)
+        };
+        let newest = state.book.events.iter().rev().filter(|(key, _)| fits(key));
+        Ok(newest.take(limit).map(|(_, row)| row.clone()).collect())
+    }
+
     async fn append_indicators(
         &self,
         catalog: &Catalog,

@@ -17,7 +17,7 @@ use sqlx::SqliteConnection;
 use super::cells::{Cells, int, json_of, name_of, units};
 use super::error::failed;
 use super::insert::{self, Insert};
-use super::{SqliteStore, book_read, lease};
+use super::{SqliteStore, book_read, events, lease};
 use crate::project::{self, Projection, Row, project};
 
 static INSERT_INDICATORS: LazyLock<Insert> = LazyLock::new(|| {
@@ -337,7 +337,16 @@ impl BookStore for SqliteStore {
         after: Cursor,
         limit: usize,
     ) -> Result<Vec<NoteRow>, StoreError> {
-        book_read::live_events(&mut *self.read().await?, stream, after, limit).await
+        events::live_events(&mut *self.read().await?, stream, after, limit).await
+    }
+
+    async fn newest_events(
+        &self,
+        stream: &str,
+        before: Option<(Cursor, u32)>,
+        limit: usize,
+    ) -> Result<Vec<NoteRow>, StoreError> {
+        events::newest_events(&mut *self.read().await?, stream, before, limit).await
     }
 
     async fn append_indicators(

@@ -6,8 +6,8 @@
 use arb_core::StoreError;
 use arb_core::Timestamp;
 use arb_core::port::{
-    CarryRow, Cursor, FillRow, FundingRow, IndicatorRow, Listed, Mode, NoteRow, OrderRow, Page,
-    Setting, SignalFilter, SignalRow, TradeFilter, TradeResult, TradeRow, TransferRow,
+    CarryRow, FillRow, FundingRow, IndicatorRow, Listed, Mode, OrderRow, Page, Setting,
+    SignalFilter, SignalRow, TradeFilter, TradeResult, TradeRow, TransferRow,
 };
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
@@ -33,7 +33,7 @@ macro_rules! page {
     }};
 }
 
-fn each<T>(
+pub(super) fn each<T>(
     rows: &[SqliteRow],
     table: &'static str,
     of: impl Fn(Cells<'_>) -> Result<T, StoreError>,
@@ -305,52 +305,6 @@ pub(super) async fn transfers(
             amount: c.money("amount")?,
         })
     })
-}
-
-fn note_of(c: Cells<'_>) -> Result<NoteRow, StoreError> {
-    Ok(NoteRow {
-        cursor: Cursor { epoch: c.number("epoch")?, seq: c.number("seq")? },
-        ordinal: c.get("ordinal")?,
-        at: c.ms("time_ms")?,
-        kind: c.get("kind")?,
-        body: c.get("body")?,
-    })
-}
-
-pub(super) async fn live_events(
-    conn: &mut SqliteConnection,
-    stream: &str,
-    after: Cursor,
-    limit: usize,
-) -> Result<Vec<NoteRow>, StoreError> {
-    const TABLE: &str = "live_events";
-    let rows = sqlx::query(
-        "SELECT * FROM live_events WHERE stream = ? AND (epoch, seq) > (?, ?)
-         ORDER BY epoch, seq, ordinal LIMIT ?",
-    )
-    .bind(stream)
-    .bind(int(TABLE, after.epoch)?)
-    .bind(int(TABLE, after.seq)?)
-    .bind(int(TABLE, limit as u64)?)
-    .fetch_all(&mut *conn)
-    .await
-    .map_err(failed)?;
-    let mut notes = each(&rows, TABLE, note_of)?;
-    let Some(last) = notes.last().filter(|_| notes.len() == limit) else { return Ok(notes) };
-    // The limit may have cut the last record in two; its other outputs belong to this page.
-    let rest = sqlx::query(
-        "SELECT * FROM live_events WHERE stream = ? AND epoch = ? AND seq = ? AND ordinal > ?
-         ORDER BY ordinal",
-    )
-    .bind(stream)
-    .bind(int(TABLE, last.cursor.epoch)?)
-    .bind(int(TABLE, last.cursor.seq)?)
-    .bind(last.ordinal)
-    .fetch_all(conn)
-    .await
-    .map_err(failed)?;
-    notes.extend(each(&rest, TABLE, note_of)?);
-    Ok(notes)
 }
 
 pub(super) async fn indicators(

@@ -24,6 +24,8 @@ use crate::terminal::{Style, duration, short};
 
 /// Rates shown, best paying first.
 const RATES: usize = 8;
+/// Symbols with order flow shown.
+const SCORED: usize = 20;
 /// Decisions shown.
 const SIGNALS: usize = 6;
 
@@ -36,6 +38,8 @@ pub(super) struct Table {
     handle: Handle,
     every: Interval,
     screen: Screen,
+    /// Where the dashboard is.
+    host: Option<String>,
 }
 
 /// Where it is shown.
@@ -50,7 +54,7 @@ enum Screen {
 }
 
 impl Table {
-    pub(super) fn new(live: &Live, args: &LiveArgs) -> Self {
+    pub(super) fn new(live: &Live, args: &LiveArgs, host: Option<String>) -> Self {
         let stdout = std::io::stdout();
         let screen = match () {
             () if args.ready_json => Screen::None,
@@ -70,6 +74,7 @@ impl Table {
             handle: live.node().handle(),
             every,
             screen,
+            host,
         }
     }
 
@@ -110,7 +115,8 @@ impl Table {
 
     fn head(&self, style: Style, now: Timestamp) -> String {
         let clock = style.bold(short(now));
-        format!("{clock} UTC   {}   Ctrl-C stops\n", self.line())
+        let host = self.host.as_ref().map(|host| format!("dashboard {host}\n"));
+        format!("{clock} UTC   {}   Ctrl-C stops\n{}", self.line(), host.unwrap_or_default())
     }
 
     async fn rates(&self, text: &mut String, style: Style, now: Timestamp) -> Result<()> {
@@ -151,14 +157,18 @@ impl Table {
 
     async fn flow(&self, text: &mut String, style: Style, now: Timestamp) -> Result<()> {
         let head = format!(
-            "{:<14} {:>14} {:>14} {:>14} {:>12} {:>10}",
-            "order flow", "price", "CVD 30 min", "CVD 4 h", "ATR 5 min", "windows"
+            "{:<14} {:>14} {:>14} {:>14} {:>12} {:>14}",
+            "order flow", "price", "CVD 30 min", "CVD 4 h", "ATR 5 min", "windows whole"
         );
         let _ = writeln!(text, "\n{}", style.bold(head));
-        for (of, instrument) in self.scored() {
+        let whole = self.handle.whole_at();
+        for (of, instrument) in self.scored().take(SCORED) {
             let rows = self.store.indicators(of, now.plus(-5 * MINUTE), now.plus(SECOND)).await?;
             let _ = match rows.last() {
-                Some(row) => writeln!(text, "{}", flow_line(instrument, row, style)),
+                Some(row) => {
+                    let whole_at = whole.iter().find(|(id, _)| *id == of.id).map(|(_, at)| *at);
+                    writeln!(text, "{}", flow_line(instrument, row, (whole_at, now), style))
+                }
                 None => {
                     writeln!(text, "{:<14} waits for the next quarter minute", instrument.symbol)
                 }
@@ -196,16 +206,26 @@ impl Table {
     }
 }
 
-fn flow_line(instrument: &Instrument, row: &IndicatorRow, style: Style) -> String {
+/// One symbol; `whole_at` is when its windows will be whole, which entries wait for.
+fn flow_line(
+    instrument: &Instrument,
+    row: &IndicatorRow,
+    (whole_at, now): (Option<Timestamp>, Timestamp),
+    style: Style,
+) -> String {
     let signed = |sum: Decimal| {
         let padded = format!("{:>14}", sum.round_dp(3).to_string());
         style.signed(if sum.is_sign_negative() { -1.0 } else { 1.0 }, padded)
     };
     let atr = row.atr_5m.map_or_else(|| "-".to_owned(), |atr| format!("{atr:.4}"));
-    let windows = if row.complete { "whole" } else { "filling" };
+    let windows = match (row.complete, whole_at) {
+        (true, _) => "whole".to_owned(),
+        (false, Some(at)) => format!("in {}", duration(at.since(now).max(0))),
+        (false, None) => "waiting".to_owned(),
+    };
     let price = row.price.to_string();
     let (fast, mid) = (signed(row.cvd_fast), signed(row.cvd_mid));
-    format!("{:<14} {price:>14} {fast} {mid} {atr:>12} {windows:>10}", instrument.symbol)
+    format!("{:<14} {price:>14} {fast} {mid} {atr:>12} {windows:>14}", instrument.symbol)
 }
 
 /// The running rate as if it were paid for a year, simple.

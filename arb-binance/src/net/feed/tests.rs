@@ -48,6 +48,7 @@ pub(super) fn config() -> FeedConfig {
         funding_history: Duration::from_secs(7 * 86_400),
         counters: Arc::default(),
         dialer: Arc::new(Dialer::new(Arc::new(Still))),
+        books: None,
     }
 }
 

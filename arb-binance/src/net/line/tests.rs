@@ -223,7 +223,7 @@ async fn a_refused_handshake_says_what_to_do_and_is_left_alone_as_long_as_docume
         };
         assert!(reason.contains(advice), "{status}: {reason}");
         // Venue time runs fifty times as fast as ours.
-        let venue_seconds = (wait.as_secs_f64() * 50.0).ceil() as u64;
+        let venue_seconds = (wait.as_micros() * 50).div_ceil(1_000_000);
         assert!(seconds.contains(&venue_seconds), "{status}: {venue_seconds} s");
     }
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `GET /control/status` | clock, connections, counters |
 //! | `GET /control/faults` | the plan |
-//! | `POST /control/faults` | adds the fault of the body; it begins now unless it says `at_ms` |
+//! | `POST /control/faults` | adds the fault of the body, which begins now unless it says `at_ms`; or those of a whole plan, whose storm begins now |
 //! | `DELETE /control/faults` | ends all faults |
 
 use axum::body::Body;
@@ -13,7 +13,7 @@ use axum::http::{Method, Response, StatusCode, header};
 use axum::response::IntoResponse as _;
 use serde_json::json;
 
-use super::super::venue::Fault;
+use super::super::venue::{Fault, FaultPlan};
 use super::Shared;
 
 /// Largest body.
@@ -62,8 +62,15 @@ fn status(shared: &Shared) -> serde_json::Value {
 
 fn add(shared: &Shared, body: &[u8]) -> Result<serde_json::Value, (StatusCode, String)> {
     let wrong = |error: serde_json::Error| (StatusCode::BAD_REQUEST, error.to_string());
-    let fault: Fault = serde_json::from_slice(body).map_err(wrong)?;
     let now = shared.clock.now();
-    shared.core().venue.add_fault(fault, now).map_err(wrong)?;
+    let written: serde_json::Value = serde_json::from_slice(body).map_err(wrong)?;
+    // From the text again, so that an error names its place.
+    if written.get("kind").is_some() {
+        let fault: Fault = serde_json::from_slice(body).map_err(wrong)?;
+        shared.core().venue.add_fault(fault, now).map_err(wrong)?;
+    } else {
+        let plan: FaultPlan = serde_json::from_slice(body).map_err(wrong)?;
+        shared.core().venue.add_faults(plan, now).map_err(wrong)?;
+    }
     Ok(json!({}))
 }

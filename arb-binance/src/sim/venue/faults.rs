@@ -86,7 +86,8 @@ pub enum FaultKind {
     HalfOpen,
     /// Connections live, with pings and answers, but streams say nothing.
     Silent,
-    /// Requests are answered with a status.
+    /// Requests are answered with a status. With the `path` of a stream handshakes are too: limits
+    /// of requests do not concern connections, a firewall does.
     Status,
     /// Depth snapshots are old.
     StaleDepth,
@@ -103,6 +104,9 @@ pub struct Storm {
     /// Kinds to draw from; all where none is named.
     #[serde(default)]
     pub kinds: Vec<FaultKind>,
+    /// Statuses to draw from; all where none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub statuses: Vec<u16>,
 }
 
 const ALL: [FaultKind; 10] = [
@@ -117,7 +121,7 @@ const ALL: [FaultKind; 10] = [
     FaultKind::StaleDepth,
     FaultKind::Restart,
 ];
-const STATUSES: [u16; 3] = [429, 503, 418];
+const STATUSES: [u16; 5] = [429, 503, 418, 403, 451];
 
 impl FaultPlan {
     /// Nothing goes wrong.
@@ -129,7 +133,8 @@ impl FaultPlan {
     /// A fault of any of these kinds, all where none is named, in each period.
     #[must_use]
     pub fn storm(seed: u64, every_ms: i64, kinds: Vec<FaultKind>) -> Self {
-        Self { seed, faults: Vec::new(), storm: Some(Storm { every_ms, kinds }) }
+        let statuses = Vec::new();
+        Self { seed, faults: Vec::new(), storm: Some(Storm { every_ms, kinds, statuses }) }
     }
 
     /// Reads a plan.
@@ -138,11 +143,22 @@ impl FaultPlan {
     /// Where it is no such JSON; the message names the line.
     pub fn parse(text: &str) -> Result<Self, serde_json::Error> {
         let plan: Self = serde_json::from_str(text)?;
-        plan.faults.iter().try_for_each(Fault::check)?;
-        if plan.storm.as_ref().is_some_and(|storm| storm.every_ms < 1) {
-            return Err(serde::de::Error::custom("storm: every_ms is at least 1"));
-        }
+        plan.check()?;
         Ok(plan)
+    }
+
+    /// Refuses what has no meaning.
+    pub(crate) fn check(&self) -> Result<(), serde_json::Error> {
+        self.faults.iter().try_for_each(Fault::check)?;
+        let wrong = |text: &str| Err(serde::de::Error::custom(format!("storm: {text}")));
+        let Some(storm) = &self.storm else { return Ok(()) };
+        if storm.every_ms < 1 {
+            return wrong("every_ms is at least 1");
+        }
+        if storm.statuses.iter().any(|status| !STATUSES.contains(status)) {
+            return wrong("statuses are 403, 418, 429, 451 and 503");
+        }
+        Ok(())
     }
 
     /// The storm's fault of a period.
@@ -153,7 +169,8 @@ impl FaultPlan {
             usize::try_from(bits(hash, from, 16)).unwrap_or_default() % count.max(1)
         };
         let kind = kinds.get(pick(hash, 0, kinds.len())).copied().unwrap_or(FaultKind::Drop);
-        let status = STATUSES.get(pick(hash, 16, STATUSES.len())).copied();
+        let statuses = if storm.statuses.is_empty() { &STATUSES[..] } else { &storm.statuses };
+        let status = statuses.get(pick(hash, 16, statuses.len())).copied();
         let longest = storm.every_ms.min(3_000);
         Fault {
             kind,
@@ -175,7 +192,7 @@ impl Fault {
     pub(crate) fn check(&self) -> Result<(), serde_json::Error> {
         let wrong = |text: &str| Err(serde::de::Error::custom(format!("{:?}: {text}", self.kind)));
         if self.kind == FaultKind::Status
-            && !self.status.is_some_and(|status| [403, 418, 429, 451, 503].contains(&status))
+            && !self.status.is_some_and(|status| STATUSES.contains(&status))
         {
             return wrong("status is 403, 418, 429, 451 or 503");
         }
@@ -253,6 +270,18 @@ impl Faults {
         fault.at_ms = Some(fault.at_ms.unwrap_or(now - self.epoch));
         self.told = self.told.min(now - self.epoch - 1);
         self.plan.faults.push(fault);
+    }
+
+    /// Adds the faults of a plan; its storm takes the place of the present one and begins now.
+    pub(crate) fn add_plan(&mut self, plan: FaultPlan, now: i64) {
+        for fault in plan.faults {
+            self.add(fault, now);
+        }
+        if let Some(storm) = plan.storm {
+            self.plan.seed = plan.seed;
+            self.drawn = (now - self.epoch).div_euclid(storm.every_ms) + 1;
+            self.plan.storm = Some(storm);
+        }
     }
 
     /// Ends all faults.
@@ -367,6 +396,34 @@ mod tests {
     }
 
     #[test]
+    fn a_storm_draws_every_status_or_those_that_are_named() {
+        let drawn = |storm: &str| {
+            let plan = FaultPlan::parse(&format!(r#"{{"seed": 5, "storm": {storm}}}"#)).unwrap();
+            let mut faults = Faults::new(plan, 0);
+            let mut drawn = std::collections::BTreeSet::new();
+            for now in (0..100_000).step_by(100) {
+                drawn.extend(faults.advance(now).into_iter().filter_map(|fault| fault.status));
+            }
+            Vec::from_iter(drawn)
+        };
+        let all = r#"{"every_ms": 500, "kinds": ["status"]}"#;
+        assert_eq!(drawn(all), [403, 418, 429, 451, 503]);
+        let some = r#"{"every_ms": 500, "kinds": ["status"], "statuses": [503, 429]}"#;
+        assert_eq!(drawn(some), [429, 503]);
+    }
+
+    #[test]
+    fn a_storm_may_begin_while_the_venue_runs_and_end_again() {
+        let mut faults = Faults::new(FaultPlan::none(), 0);
+        assert!(faults.advance(60_000).is_empty());
+        faults.add_plan(FaultPlan::storm(3, 500, vec![FaultKind::Drop]), 60_000);
+        let began = (60_000..70_000).map(|now| faults.advance(now).len()).sum::<usize>();
+        assert!((18..=20).contains(&began), "one in each period: {began}");
+        faults.clear();
+        assert_eq!((70_000..80_000).map(|now| faults.advance(now).len()).sum::<usize>(), 0);
+    }
+
+    #[test]
     fn a_plan_that_means_nothing_is_refused() {
         for text in [
             r#"{"faults":[{"kind":"status"}]}"#,
@@ -374,6 +431,7 @@ mod tests {
             r#"{"faults":[{"kind":"melt"}]}"#,
             r#"{"faults":[{"kind":"cut","every_ms":0}]}"#,
             r#"{"storm":{"every_ms":0}}"#,
+            r#"{"storm":{"every_ms":9,"statuses":[500]}}"#,
             r#"{"fault":[]}"#,
         ] {
             assert!(FaultPlan::parse(text).is_err(), "{text}");

@@ -6,6 +6,7 @@
 use arb_core::{Market, Timestamp};
 
 use super::connection::{Asked, Connection, Form, Life, Subscription};
+use super::faults::FaultKind;
 use super::feed::Channel;
 use super::limits::Excess;
 use super::streams::{Kind, Route, Scope, Stream};
@@ -65,6 +66,10 @@ impl Venue {
         };
         if self.is_away() {
             return Err(super::status_answer(503, None, 0));
+        }
+        let fault = self.faults.on_path(FaultKind::Status, handshake.path);
+        if let Some(fault) = fault.filter(|fault| fault.path.is_some()) {
+            return Err(self.status_of(&fault, handshake.ip, (now, 0)));
         }
         if let Err(excess) = self.meters.connect(handshake.ip, now) {
             let until = match excess {

@@ -220,13 +220,69 @@ fn each_fault_does_what_it_says() {
 }
 
 #[test]
-fn a_status_and_a_stale_book_come_from_faults_too() {
-    let status = r#"{"faults":[{"kind":"status","status":451,"path":"/fapi","for_ms":1000}]}"#;
-    let mut away = venue(status);
-    said(&mut away, 10, 10);
-    assert_eq!(get(&mut away, "/fapi/v1/time", "", 10).status, 451);
-    said(&mut away, 2_000, 10);
-    assert_eq!(get(&mut away, "/fapi/v1/time", "", 2_000).status, 200);
+fn every_status_is_answered_as_the_venue_does_and_ends_with_its_fault() {
+    for (status, says, retry_after) in [
+        (403, "", None),
+        (418, "banned until", Some(1)),
+        (429, "Too many requests", Some(1)),
+        (451, "", None),
+        (503, "", None),
+    ] {
+        let fault = format!(
+            r#"{{"faults":[{{"kind":"status","status":{status},"path":"/fapi","for_ms":1000}}]}}"#
+        );
+        let mut away = venue(&fault);
+        said(&mut away, 10, 10);
+        let answer = get(&mut away, "/fapi/v1/time", "", 10);
+        assert_eq!((answer.status, answer.retry_after), (status, retry_after));
+        let text = String::from_utf8(answer.body).unwrap();
+        assert!(text.contains(says), "{status}: {text}");
+        let elsewhere = Handshake { path: "/market/stream", query: FLOW, ip: ME };
+        assert!(away.open(&elsewhere, at(10)).is_ok(), "streams go on beside refused requests");
+        assert_eq!(get(&mut away, "/api/v3/time", "", 10).status, 200, "another path");
+        said(&mut away, 2_000, 10);
+        assert_eq!(get(&mut away, "/fapi/v1/time", "", 2_000).status, 200);
+    }
+}
+
+#[test]
+fn handshakes_are_refused_with_every_status_where_a_fault_names_their_path() {
+    for status in [403, 418, 429, 451, 503] {
+        let fault = format!(
+            r#"{{"faults":[{{"kind":"status","status":{status},"path":"/market","for_ms":1000}}]}}"#
+        );
+        let mut away = venue(&fault);
+        said(&mut away, 10, 10);
+        let handshake = |path| Handshake { path, query: FLOW, ip: ME };
+        assert_eq!(away.open(&handshake("/market/stream"), at(10)).unwrap_err().status, status);
+        assert!(away.open(&handshake("/public/stream"), at(10)).is_ok());
+        said(&mut away, 2_000, 10);
+        assert!(away.open(&handshake("/market/stream"), at(2_000)).is_ok());
+    }
+}
+
+#[test]
+fn a_half_open_connection_stays_and_neither_says_nor_hears_anything() {
+    let mut venue = venue(
+        r#"{"faults":[{"kind":"half_open","at_ms":5000,"for_ms":60000,"stream":"btcusdt"}]}"#,
+    );
+    let frozen = open(&mut venue, "/market/stream", FLOW, 0);
+    let alive = open(&mut venue, "/market/stream", "streams=ethusdt@aggTrade", 0);
+    let before = said(&mut venue, 5_000, 50);
+    assert!(before.iter().any(|(id, _)| *id == frozen));
+    let after = said(&mut venue, 30_000, 50);
+    assert!(after.iter().all(|(id, _)| *id != frozen), "nothing comes any more");
+    assert!(after.iter().any(|(id, _)| *id == alive), "others are not concerned");
+    assert_eq!(venue.open_connections(), 2);
+    let mut out = Outbox::default();
+    venue.receive(frozen, r#"{"method":"LIST_SUBSCRIPTIONS","id":1}"#, at(30_000), &mut out);
+    assert_eq!(out.texts().count(), 0);
+    venue.receive(alive, r#"{"method":"LIST_SUBSCRIPTIONS","id":1}"#, at(30_000), &mut out);
+    assert_eq!(out.texts().count(), 1);
+}
+
+#[test]
+fn a_stale_book_comes_from_a_fault_too() {
     let mut stale = venue(r#"{"faults":[{"kind":"stale_depth","ms":5000,"for_ms":9000}]}"#);
     let mut fresh = venue("{}");
     let id = |venue: &mut Venue| {

@@ -37,15 +37,22 @@ pub(crate) fn read(field: &'static str, raw: &RawValue, out: &mut Vec<Level>) ->
 /// The levels without spaces or further elements, as the venue writes them.
 fn scan(text: &[u8], out: &mut Vec<Level>) -> Option<()> {
     let mut c = Cursor::new(text);
+    scan_at(&mut c, out)?;
+    c.rest().is_empty().then_some(())
+}
+
+/// The same where they stand in a record; they are added to `out`.
+#[inline]
+pub(crate) fn scan_at(c: &mut Cursor<'_>, out: &mut Vec<Level>) -> Option<()> {
     if c.literal(b"[[\"").is_none() {
-        return (text == b"[]").then_some(());
+        return c.literal(b"[]");
     }
     loop {
         let price = c.price()?;
         c.literal(b",\"")?;
         out.push(Level { price, qty: c.qty()? });
         if c.literal(b"],[\"").is_none() {
-            return (c.rest() == b"]]").then_some(());
+            return c.literal(b"]]");
         }
     }
 }

@@ -160,6 +160,18 @@ pub trait BookStore: Send + Sync {
         limit: usize,
     ) -> Result<Vec<NoteRow>, StoreError>;
 
+    /// Live events of a stream before an output (cursor and ordinal), newest first; none starts at
+    /// the newest.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn newest_events(
+        &self,
+        stream: &str,
+        before: Option<(Cursor, u32)>,
+        limit: usize,
+    ) -> Result<Vec<NoteRow>, StoreError>;
+
     /// Stores indicator rows; the first of an (instrument, time) stays.
     ///
     /// # Errors

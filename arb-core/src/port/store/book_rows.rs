@@ -8,7 +8,7 @@ use crate::event::{Direction, Side};
 use crate::instrument::InstrumentId;
 use crate::num::{Money, Price, Qty};
 use crate::order::{Effect, OrderKind, OrderStatus, Role};
-use crate::output::{CarryStatus, TradeStatus};
+use crate::output::{CarryStatus, TradeNote, TradeStatus};
 use crate::strategy::Tier;
 use crate::time::Timestamp;
 use rust_decimal::Decimal;
@@ -130,6 +130,36 @@ pub struct TradeRow {
     pub r_trade: Money,
     /// Result in R; none before any exit.
     pub r_multiple: Option<f64>,
+}
+
+impl TradeRow {
+    /// The trade as the engine told it; who has no engine may give it any instrument id.
+    #[must_use]
+    pub fn note(&self, instrument: InstrumentId) -> TradeNote {
+        TradeNote {
+            id: self.trade,
+            strategy: self.strategy.clone(),
+            instrument,
+            direction: self.direction,
+            tier: self.tier,
+            score: self.score,
+            status: self.status,
+            entry_time: self.entry_time,
+            exit_time: self.exit_time,
+            entry_price: self.entry_price,
+            exit_price: self.exit_price,
+            qty: self.qty,
+            open_qty: self.open_qty,
+            stop_price: self.stop_price,
+            tp1_price: self.tp1_price,
+            tp2_price: self.tp2_price,
+            pnl: self.pnl,
+            fee: self.fee,
+            funding: self.funding,
+            r_trade: self.r_trade,
+            r_multiple: self.r_multiple,
+        }
+    }
 }
 
 /// A carry pair in its last state.

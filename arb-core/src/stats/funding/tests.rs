@@ -133,7 +133,7 @@ fn years_are_those_of_the_calendar() {
             .map(|n| Timestamp::from_nanos(n * DAY))
             .find(|time| day(*time)[..10] == text[..10])
             .unwrap();
-        assert_eq!(year_of(found), year, "{text}");
+        assert_eq!(utc_year(found), year, "{text}");
     }
 }
 
@@ -160,8 +160,8 @@ proptest! {
 #[test]
 fn a_year_is_covered_from_new_year_or_the_listing_on_without_a_hole() {
     let new_year = Timestamp::from_millis(1_767_225_600_000);
-    let every = |hours: i64, from: i64, to: i64| -> Vec<Timestamp> {
-        (from..=to).step_by(hours as usize).map(|hour| new_year.plus(hour * HOUR)).collect()
+    let every = |hours: usize, from: i64, to: i64| -> Vec<Timestamp> {
+        (from..=to).step_by(hours).map(|hour| new_year.plus(hour * HOUR)).collect()
     };
     let as_of = new_year.plus(100 * HOUR);
     assert!(covers_year(&every(8, -16, 96), None, as_of));

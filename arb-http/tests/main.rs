@@ -1,0 +1,17 @@
+//! Claims of the REST host, over a store filled by hand and an engine played by hand.
+
+mod accounts;
+mod actions;
+mod answers;
+mod caller;
+mod connections;
+mod desk;
+mod document;
+mod edge;
+mod failing;
+mod fixture;
+mod golden;
+mod pages;
+mod roles;
+mod tricks;
+mod validation;
