@@ -14,7 +14,10 @@ mod bare;
 use std::hint::black_box;
 
 use arb_binance::wire::{Message, SymbolTable, futures};
-use arb_core::{Event, EventKind, InstrumentId, Price, Qty, Side, Timestamp, Trade};
+use arb_core::{
+    Backtest, EngineConfig, Event, EventKind, Instrument, InstrumentConfig, InstrumentId, Price,
+    Qty, Registry, Side, Timestamp, Trade,
+};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use serde::Deserialize;
 
@@ -160,7 +163,14 @@ struct Row<'a> {
 type Parser = fn(&[u8], &SymbolTable) -> Event;
 
 fn generic(frame: &[u8], symbols: &SymbolTable) -> Event {
-    let row = serde_json::from_slice::<Envelope<'_>>(frame).unwrap().data;
+    trade(&serde_json::from_slice::<Envelope<'_>>(frame).unwrap().data, symbols)
+}
+
+fn sonic(frame: &[u8], symbols: &SymbolTable) -> Event {
+    trade(&sonic_rs::from_slice::<Envelope<'_>>(frame).unwrap().data, symbols)
+}
+
+fn trade(row: &Row<'_>, symbols: &SymbolTable) -> Event {
     Event::trade(Trade {
         instrument: symbols.get(row.s.as_bytes()).unwrap(),
         taker_side: if row.m { Side::Sell } else { Side::Buy },
@@ -227,8 +237,11 @@ fn peers(
         });
     });
     let symbols = symbols();
-    let parsers: [(&str, Parser); 2] =
-        [("serde_json, borrowed", generic), ("serde_json, Value", value)];
+    let parsers: [(&str, Parser); 3] = [
+        ("serde_json, borrowed", generic),
+        ("serde_json, Value", value),
+        ("sonic-rs, borrowed", sonic),
+    ];
     for (name, parse) in parsers {
         group.bench_function(name, |bench| {
             bench.iter_batched(
@@ -245,6 +258,57 @@ fn peers(
     }
 }
 
+/// The engine with all its windows, as a back-test drives it.
+fn engine() -> Backtest {
+    let spec = Instrument::perpetual("BTCUSDT", "0.1".parse().unwrap(), "0.001".parse().unwrap());
+    let config = EngineConfig::new(vec![InstrumentConfig { spec, spread_bps: 1.into() }]);
+    Backtest::new(config, Registry::builtin(), &mut ()).unwrap()
+}
+
+/// Parsing and the engine's whole update behind it, the same for every parser.
+fn with_update(c: &mut Criterion) {
+    let frames = Frames::new(|number, dice| agg_trade(number, dice, &["nq", ",\"st\":1"]));
+    let mut group = c.benchmark_group("aggTrade of 2026 and full indicators");
+    group.throughput(Throughput::Elements(FRAMES as u64)).sample_size(20);
+    group.bench_function("reader", |bench| {
+        let mut reader = futures::reader(symbols());
+        bench.iter_batched(
+            engine,
+            |mut engine| {
+                for frame in frames.iter() {
+                    reader.read(frame, |message: Message<'_>| {
+                        if let Message::AggTrade(print) = message {
+                            engine.on_trade(&print.trade, &mut ());
+                        }
+                    });
+                }
+                engine
+            },
+            BatchSize::LargeInput,
+        );
+    });
+    let symbols = symbols();
+    let parsers: [(&str, Parser); 2] =
+        [("sonic-rs, borrowed", sonic), ("serde_json, borrowed", generic)];
+    for (name, parse) in parsers {
+        group.bench_function(name, |bench| {
+            bench.iter_batched(
+                engine,
+                |mut engine| {
+                    for frame in frames.iter() {
+                        let event = parse(frame, &symbols);
+                        let EventKind::Trade(trade) = event.kind else { continue };
+                        engine.on_trade(&trade, &mut ());
+                    }
+                    engine
+                },
+                BatchSize::LargeInput,
+            );
+        });
+    }
+    group.finish();
+}
+
 fn frames(c: &mut Criterion) {
     let of = |generation: [&'static str; 2]| {
         Frames::new(move |number, dice| agg_trade(number, dice, &generation))
@@ -255,5 +319,5 @@ fn frames(c: &mut Criterion) {
     group(c, "markPrice", &Frames::new(mark));
 }
 
-criterion_group!(benches, frames);
+criterion_group!(benches, frames, with_update);
 criterion_main!(benches);

@@ -1,7 +1,8 @@
 """Other people's Binance clients against the simulated venue, unmodified but for the base address.
 
-Reads the line of `arb sim --ready-json` from a file. Each check says something about the data, so
-that a body of the right shape and the wrong content fails too.
+Reads the lines of two `arb sim --ready-json` from files: one at the pace of the wall for requests,
+and a fast one for streams, where even liquidations are frequent. Each check says something about
+the data, so that a body of the right shape and the wrong content fails too.
 """
 
 import asyncio
@@ -9,8 +10,8 @@ import json
 import sys
 import time
 
-VENUE = json.load(open(sys.argv[1]))
-FUTURES, SPOT, STREAMS = VENUE["futures_rest"], VENUE["spot_rest"], VENUE["futures_ws"]
+VENUE, FAST = (json.load(open(name)) for name in sys.argv[1:3])
+FUTURES, SPOT = VENUE["futures_rest"], VENUE["spot_rest"]
 SYMBOLS = {"BTCUSDT", "ETHUSDT", "SOLUSDT", "XRPUSDT"}
 HOUR = 3_600_000
 CLAIMS = 0
@@ -95,50 +96,140 @@ def official_sdk():
     claim("sdk: price", float(get("symbol_price_ticker", symbol="BTCUSDT").price) > 0)
 
 
-async def official_streams():
-    """Every routed stream through the SDK: /market and /public."""
+async def listen(kind, connection, wanted):
+    """Subscribes to all of `wanted`, each `(method, arguments, how many)`; gives what they said."""
+    seen = {name: [] for name in wanted}
+    for name, (method, arguments, _) in wanted.items():
+        stream = await getattr(connection, method)(**arguments)
+        stream.on("message", seen[name].append)
+    deadline = time.monotonic() + 60
+    while short := [name for name, (_, _, least) in wanted.items() if len(seen[name]) < least]:
+        if time.monotonic() > deadline:
+            sys.exit(f"failed: {kind}: {short} said too little")
+        await asyncio.sleep(0.05)
+    await connection.close_connection(close_session=True)
+    return seen
+
+
+async def futures_streams():
+    """Every routed stream through Binance's SDK, which chooses /market or /public itself."""
     from binance_common.configuration import ConfigurationWebSocketStreams
     from binance_sdk_derivatives_trading_usds_futures.derivatives_trading_usds_futures import (
         DerivativesTradingUsdsFutures,
     )
 
-    config = ConfigurationWebSocketStreams(stream_url=STREAMS)
+    config = ConfigurationWebSocketStreams(stream_url=FAST["futures_ws"])
     client = DerivativesTradingUsdsFutures(config_ws_streams=config)
-    connection = await client.websocket_streams.create_connection()
-    seen = {}
+    btc, second = {"symbol": "btcusdt"}, {"update_speed": "1s"}
+    pair = {"pair": "btcusdt", "contract_type": "perpetual", "interval": "1m"}
     wanted = {
-        "aggregate_trade_streams": {"symbol": "btcusdt"},
-        "mark_price_stream": {"symbol": "btcusdt", "update_speed": "1s"},
-        "mark_price_stream_for_all_market": {"update_speed": "1s"},
-        "individual_symbol_book_ticker_streams": {"symbol": "btcusdt"},
-        "all_book_tickers_stream": {},
-        "diff_book_depth_streams": {"symbol": "ethusdt", "update_speed": "100ms"},
-        "partial_book_depth_streams": {"symbol": "solusdt", "levels": 5},
-        "kline_candlestick_streams": {"symbol": "btcusdt", "interval": "1m"},
-        "individual_symbol_ticker_streams": {"symbol": "btcusdt"},
-        "all_market_mini_tickers_stream": {},
+        "trades": ("aggregate_trade_streams", btc, 50),
+        "mark": ("mark_price_stream", btc | second, 3),
+        "mark, slow": ("mark_price_stream", {"symbol": "ethusdt"}, 1),
+        "marks": ("mark_price_stream_for_all_market", second, 3),
+        "kline": ("kline_candlestick_streams", btc | {"interval": "1m"}, 60),
+        "kline 1h": ("kline_candlestick_streams", btc | {"interval": "1h"}, 1),
+        "continuous kline": ("continuous_contract_kline_candlestick_streams", pair, 5),
+        "mini ticker": ("individual_symbol_mini_ticker_stream", btc, 2),
+        "mini tickers": ("all_market_mini_tickers_stream", {}, 2),
+        "ticker": ("individual_symbol_ticker_streams", btc, 2),
+        "tickers": ("all_market_tickers_streams", {}, 2),
+        "liquidation": ("liquidation_order_streams", btc, 2),
+        "liquidations": ("all_market_liquidation_order_streams", {}, 5),
+        "quote": ("individual_symbol_book_ticker_streams", btc, 20),
+        "quotes": ("all_book_tickers_stream", {}, 50),
+        "book": ("diff_book_depth_streams", {"symbol": "ethusdt", "update_speed": "100ms"}, 20),
+        "book, slow": ("diff_book_depth_streams", {"symbol": "xrpusdt"}, 5),
+        "five": ("partial_book_depth_streams", {"symbol": "solusdt", "levels": 5}, 2),
+        "ten": ("partial_book_depth_streams", {"symbol": "solusdt", "levels": 10}, 2),
+        "twenty": ("partial_book_depth_streams", {"symbol": "xrpusdt", "levels": 20}, 2),
     }
-    for name, arguments in wanted.items():
-        rows = seen.setdefault(name, [])
-        stream = await getattr(connection, name)(**arguments)
-        stream.on("message", rows.append)
-    enough = {name: 1 for name in wanted} | {
-        "aggregate_trade_streams": 5,
-        "diff_book_depth_streams": 20,
+    connection = await client.websocket_streams.create_connection()
+    seen = await listen("sdk streams", connection, wanted)
+
+    def rows(name):
+        return [getattr(row, "actual_instance", None) or row for row in seen[name]]
+
+    def holds(what, is_so):
+        claim(f"sdk streams: {what}", is_so)
+
+    def items(name):
+        parts = [getattr(row, "root", row) for row in rows(name)]
+        return [item for part in parts for item in (part if isinstance(part, list) else [part])]
+
+    trades, diffs = rows("trades"), rows("book")
+    holds("trades follow each other", consecutive([t.a for t in trades]))
+    holds("book updates join", all(b.pu == a.u for a, b in zip(diffs, diffs[1:])))
+    holds("of slow books too", all(b.pu == a.u for a, b in zip(rows("book, slow"), rows("book, slow")[1:])))
+    holds("a mark", all(m.s == "BTCUSDT" and float(m.p) > 0 for m in rows("mark")))
+    holds("marks of all", {m.s for m in items("marks")} == SYMBOLS)
+    closed = [row.k for row in rows("kline") if row.k.x]
+    holds("a bar closes", closed and all(k.t % 60_000 == 0 for k in closed))
+    holds("hours are hours", all(row.k.t % HOUR == 0 for row in rows("kline 1h")))
+    holds("a continuous bar", all(row.ps == "BTCUSDT" for row in rows("continuous kline")))
+    holds("mini ticker", all(float(t.l) <= float(t.c) <= float(t.h) for t in rows("mini ticker")))
+    holds("mini tickers", {t.s for t in items("mini tickers")} <= SYMBOLS)
+    holds("ticker", all(float(t.l) <= float(t.c) <= float(t.h) for t in rows("ticker")))
+    holds("tickers", {t.s for t in items("tickers")} <= SYMBOLS)
+    liquidated = [row.o for row in rows("liquidation") + rows("liquidations")]
+    holds("liquidations", all(o.s in SYMBOLS and o.S in ("BUY", "SELL") for o in liquidated))
+    holds("each at a price", all(float(o.q) > 0 and float(o.ap) > 0 for o in liquidated))
+    holds("quotes do not cross", all(float(q.b) < float(q.a) for q in rows("quote") + rows("quotes")))
+    holds("quotes of all", {q.s for q in rows("quotes")} == SYMBOLS)
+    for name, levels in {"five": 5, "ten": 10, "twenty": 20}.items():
+        sides = [(row.b, row.a) for row in rows(name)]
+        holds(f"{levels} levels", all(len(b) == levels == len(a) for b, a in sides))
+
+
+async def spot_streams():
+    """Spot streams through Binance's SDK."""
+    from binance_common.configuration import ConfigurationWebSocketStreams
+    from binance_sdk_spot.spot import Spot
+
+    config = ConfigurationWebSocketStreams(stream_url=FAST["spot_ws"])
+    btc = {"symbol": "btcusdt"}
+    wanted = {
+        "trades": ("agg_trade", btc, 50),
+        "single trades": ("trade", btc, 20),
+        "quote": ("book_ticker", btc, 20),
+        "book": ("diff_book_depth", btc | {"update_speed": "100ms"}, 10),
+        "five": ("partial_book_depth", btc | {"levels": 5}, 2),
+        "kline": ("kline", btc | {"interval": "1m"}, 5),
+        "mini ticker": ("mini_ticker", btc, 2),
+        "ticker": ("ticker", btc, 2),
     }
-    deadline = time.monotonic() + 40
-    while any(len(seen[name]) < least for name, least in enough.items()):
-        missing = [name for name, least in enough.items() if len(seen[name]) < least]
-        if time.monotonic() > deadline:
-            sys.exit(f"failed: sdk streams: {missing} said too little")
-        await asyncio.sleep(0.05)
-    await connection.close_connection(close_session=True)
-    claim("sdk streams: trades follow each other",
-          consecutive([t.a for t in seen["aggregate_trade_streams"]]))
-    diffs = seen["diff_book_depth_streams"]
-    claim("sdk streams: book updates join", all(b.pu == a.u for a, b in zip(diffs, diffs[1:])))
-    mark = seen["mark_price_stream"][0]
-    claim("sdk streams: a mark", mark.s == "BTCUSDT" and float(mark.p) > 0)
+    connection = await Spot(config_ws_streams=config).websocket_streams.create_connection()
+    seen = await listen("spot streams", connection, wanted)
+    claim("spot streams: trades", consecutive([t.a for t in seen["trades"]]))
+    claim("spot streams: single trades", consecutive([t.t for t in seen["single trades"]]))
+    claim("spot streams: quotes", all(float(q.b) < float(q.a) for q in seen["quote"]))
+    diffs = seen["book"]
+    claim("spot streams: updates join", all(b.U == a.u + 1 for a, b in zip(diffs, diffs[1:])))
+    claim("spot streams: levels", all(len(row.bids) == 5 == len(row.asks) for row in seen["five"]))
+    claim("spot streams: bars", all(row.k.s == "BTCUSDT" for row in seen["kline"]))
+    days = seen["mini ticker"] + seen["ticker"]
+    claim("spot streams: tickers", all(float(t.l) <= float(t.c) <= float(t.h) for t in days))
+
+
+async def coinbase_ticker():
+    """Coinbase's ticker, through the plain WebSocket library."""
+    import websockets
+
+    async with websockets.connect(FAST["coinbase_exchange_ws"]) as socket:
+        products = ["BTC-USD", "USDT-USD"]
+        await socket.send(json.dumps(
+            {"type": "subscribe", "product_ids": products, "channels": ["ticker"]}
+        ))
+        answer = json.loads(await asyncio.wait_for(socket.recv(), 20))
+        claim("coinbase: subscribed", answer["type"] == "subscriptions")
+        seen = {}
+        while set(seen) != set(products):
+            ticker = json.loads(await asyncio.wait_for(socket.recv(), 20))
+            seen[ticker["product_id"]] = ticker
+    claim("coinbase: tickers", all(
+        0 < float(t["best_bid"]) < float(t["best_ask"]) for t in seen.values()
+    ))
+    claim("coinbase: tether is a dollar", 0.9 < float(seen["USDT-USD"]["price"]) < 1.1)
 
 
 def ccxt_client():
@@ -210,7 +301,9 @@ def python_binance():
 
 def main():
     official_sdk()
-    asyncio.run(official_streams())
+    asyncio.run(futures_streams())
+    asyncio.run(spot_streams())
+    asyncio.run(coinbase_ticker())
     ccxt_client()
     python_binance()
     print(f"clients: {CLAIMS} claims hold")
