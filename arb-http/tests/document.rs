@@ -90,6 +90,8 @@ fn every_operation_tells_what_it_is_and_how_it_can_fail() {
         let takes = operation.get("parameters").is_some() || operation.get("requestBody").is_some();
         assert_eq!(takes, responses.contains_key("422"), "{name}");
         for (status, response) in responses {
+            let shared = response["$ref"].as_str().and_then(|place| place.strip_prefix('#'));
+            let response = shared.map_or(response, |place| document.pointer(place).unwrap());
             let described = response["description"].as_str().unwrap_or_default();
             assert!(!described.is_empty(), "{name}: {status}");
             let kinds = response["content"].as_object().into_iter().flatten();
@@ -133,4 +135,21 @@ fn every_field_is_described() {
             assert!(told, "{name}.{field}: {of}");
         }
     }
+}
+
+#[test]
+fn what_may_be_left_out_is_told_and_is_never_null() {
+    let document = document();
+    let pause = &document["paths"]["/api/live/pause"]["post"];
+    assert_eq!(pause["requestBody"]["required"], false);
+    let schema = &pause["requestBody"]["content"]["application/json"]["schema"];
+    assert_eq!(schema["$ref"], "#/components/schemas/NoInput");
+    assert_eq!(pause["parameters"][0]["schema"]["type"], "string");
+    let reset = &document["paths"]["/api/live/reset-halt"]["post"];
+    assert_eq!(reset["requestBody"]["required"], true);
+    let schemas = &document["components"]["schemas"];
+    let required = |name: &str| schemas[name]["required"].as_array().unwrap().len();
+    assert_eq!(required("Position"), 16, "also those that may be null");
+    assert_eq!(required("Rate"), 9);
+    assert!(schemas["UserInput"].get("required").is_none());
 }

@@ -46,10 +46,10 @@ struct Acted {
     state: RiskState,
 }
 
-/// Nothing to be told.
+/// NoInput to be told.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Nothing {}
+struct NoInput {}
 
 /// No new entries.
 #[utoipa::path(
@@ -57,7 +57,7 @@ struct Nothing {}
     path = "/api/live/pause",
     tag = "live",
     params(("Idempotency-Key" = Option<String>, Header, description = "Repeats under it act once.", min_length = 1, max_length = 255)),
-    request_body(content = Option<Nothing>),
+    request_body(content = Option<NoInput>),
     responses(
         (status = 200, body = Acted, description = "It is on the disk."),
     )
@@ -66,9 +66,9 @@ async fn pause(
     caller: Caller<Trader>,
     State(app): State<App>,
     headers: HeaderMap,
-    input: OptionalInput<Nothing>,
+    input: OptionalInput<NoInput>,
 ) -> Result<Response, ApiError> {
-    let Nothing {} = input.value;
+    let NoInput {} = input.value;
     let act = Act { who: &caller.who, action: "pause", headers: &headers, body: &input.bytes };
     app.idempotency.once(act, run(&app, &caller.who, "pause", Command::Pause)).await
 }
@@ -79,16 +79,16 @@ async fn pause(
     path = "/api/live/resume",
     tag = "live",
     params(("Idempotency-Key" = Option<String>, Header, description = "Repeats under it act once.", min_length = 1, max_length = 255)),
-    request_body(content = Option<Nothing>),
+    request_body(content = Option<NoInput>),
     responses((status = 200, body = Acted, description = "It is on the disk."))
 )]
 async fn resume(
     caller: Caller<Trader>,
     State(app): State<App>,
     headers: HeaderMap,
-    input: OptionalInput<Nothing>,
+    input: OptionalInput<NoInput>,
 ) -> Result<Response, ApiError> {
-    let Nothing {} = input.value;
+    let NoInput {} = input.value;
     let act = Act { who: &caller.who, action: "resume", headers: &headers, body: &input.bytes };
     app.idempotency.once(act, run(&app, &caller.who, "resume", Command::Resume)).await
 }

@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::auth::{Caller, Viewer};
 use crate::body::{
-    self, CoinStats, Data, FundingStatsBody, OpportunityBody, Rates, Settlement, YearStats,
+    self, CoinStats, Data, FundingStatsBody, OpportunityBody, Rate, Settlement, YearStats,
 };
 use crate::error::ApiError;
 use crate::extract::{Int, Query};
@@ -44,7 +44,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     tag = "funding",
     security(()),
     responses(
-        (status = 200, body = Rates, description = "By coin, or by symbol where none is configured."),
+        (status = 200, body = BTreeMap<String, Rate>, description = "By coin, or by symbol where none is configured."),
         (status = 304, description = "The caller has the newest body."),
     )
 )]
