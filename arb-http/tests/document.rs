@@ -153,3 +153,25 @@ fn what_may_be_left_out_is_told_and_is_never_null() {
     assert_eq!(required("Rate"), 9);
     assert!(schemas["UserInput"].get("required").is_none());
 }
+
+/// Whether something asks for a text that is an object too: nothing could be both.
+fn contradicts(value: &Value) -> bool {
+    let kinds = value["allOf"].as_array().into_iter().flatten().filter_map(|part| {
+        let kind = part["type"].as_str()?;
+        Some(kind.to_owned())
+    });
+    let kinds: std::collections::BTreeSet<String> = kinds.collect();
+    kinds.len() > 1
+        || match value {
+            Value::Object(map) => map.values().any(contradicts),
+            Value::Array(list) => list.iter().any(contradicts),
+            _ => false,
+        }
+}
+
+#[test]
+fn no_schema_asks_for_two_kinds_at_once() {
+    assert!(!contradicts(&document()), "a client could send nothing that fits");
+    let both = serde_json::json!({"a": {"allOf": [{"type": "string"}, {"type": "object"}]}});
+    assert!(contradicts(&both));
+}

@@ -1,4 +1,11 @@
 //! Claims of the REST host, over a store filled by hand and an engine played by hand.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
 
 mod accounts;
 mod actions;

@@ -47,8 +47,11 @@ fn encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
+/// Method, path, parameters with their places, whether it takes a body.
+type Operation = (Method, String, Vec<(String, String)>, bool);
+
 /// Every operation with the names of its parameters.
-fn operations() -> Vec<(Method, String, Vec<(String, String)>, bool)> {
+fn operations() -> Vec<Operation> {
     let document: Value = serde_json::from_str(&arb_http::openapi_json()).unwrap();
     let mut all = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {

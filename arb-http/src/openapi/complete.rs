@@ -52,6 +52,7 @@ pub(super) fn complete(document: &mut OpenApi) {
         };
         components.responses.insert(name.to_owned(), RefOr::T(response));
     }
+    components.schemas.values_mut().for_each(described);
     let answers = components.schemas.iter_mut().filter(|(name, _)| !name.ends_with(INPUT));
     answers.for_each(|(_, schema)| always_there(schema));
 }
@@ -117,6 +118,23 @@ fn without_null(schema: &mut RefOr<Schema>) {
         && let [only, Type::Null] = kinds.as_slice()
     {
         object.schema_type = SchemaType::Type(only.clone());
+    }
+}
+
+/// A field of a named text is that text with the field's description, not a text that is an object
+/// too, which nothing could be.
+fn described(schema: &mut RefOr<Schema>) {
+    let RefOr::T(Schema::Object(object)) = schema else { return };
+    for field in object.properties.values_mut() {
+        let RefOr::T(Schema::AllOf(parts)) = &field else { continue };
+        let [RefOr::T(Schema::Object(text)), RefOr::T(Schema::Object(told))] = &*parts.items else {
+            continue;
+        };
+        if told.properties.is_empty() {
+            let mut text = text.clone();
+            text.description.clone_from(&told.description);
+            *field = RefOr::T(Schema::Object(text));
+        }
     }
 }
 
