@@ -109,10 +109,13 @@ pub(crate) fn accepts_gzip(asked: &HeaderMap) -> bool {
     })
 }
 
+/// The rates that a body was written from, and the body.
+type Written = (Arc<[RateSnapshot]>, Arc<Finished>);
+
 /// The body of `/api/rates`, written once for all callers until a rate changes.
 #[derive(Debug, Default)]
 pub(crate) struct RatesCache {
-    newest: Mutex<Option<(Arc<[RateSnapshot]>, Arc<Finished>)>>,
+    newest: Mutex<Option<Written>>,
 }
 
 impl RatesCache {
