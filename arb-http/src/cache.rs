@@ -109,6 +109,9 @@ pub(crate) fn accepts_gzip(asked: &HeaderMap) -> bool {
     })
 }
 
+/// The rates that a body was written from, and the body.
+type Written = (Arc<[RateSnapshot]>, Arc<Finished>);
+
 /// The body of `/api/rates`, written once for all callers until a rate changes.
 #[derive(Debug, Default)]
 pub(crate) struct RatesCache {
