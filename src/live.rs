@@ -46,7 +46,7 @@ use tokio::task::JoinSet;
 pub use self::archive::{
     ArchiveError, ImportReport, archive_files, import_archives, verify_checksum,
 };
-use self::backlog::Backlog;
+use self::backlog::{Backlog, Filling};
 pub use self::backup::{backup, restore};
 pub use self::clock::VenueClock;
 use self::discovery::{Found, discover};
@@ -201,7 +201,7 @@ pub struct Live {
     /// What is read beside the node; it ends with it.
     readers: JoinSet<()>,
     keeper: Keeper,
-    _backlog: Backlog,
+    _backlog: Filling,
 }
 
 impl LiveOptions {

@@ -71,6 +71,35 @@ async fn a_refused_message_is_told_again_and_a_delivered_one_is_not() {
 }
 
 #[tokio::test]
+async fn a_day_is_summed_up_once_by_time_alone_and_over_a_restart() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let webhook = format!("http://{}/secret-token", listener.local_addr().unwrap());
+    let server = tokio::spawn(serve(listener, vec!["204 No Content", "204 No Content"]));
+    let at = |hours: i64, minutes: i64| Timestamp::from_millis((hours * 60 + minutes) * 60_000);
+    let funding = Output::Funding {
+        instrument: arb::InstrumentId(0),
+        funding_time: at(8, 0),
+        paid: "-2.5".parse().unwrap(),
+        approx: false,
+    };
+    let first = Discord::new(&webhook).unwrap();
+    first.notify(&funding).await.unwrap();
+    first.elapsed(at(24, 4)).await.unwrap();
+    // The process ends before the summary is due, and another one goes on.
+    let second = Discord::new(&webhook).unwrap();
+    second.recall(&first.memory().unwrap());
+    second.elapsed(at(24, 5)).await.unwrap();
+    second.elapsed(at(24, 6)).await.unwrap();
+    let third = Discord::new(&webhook).unwrap();
+    third.recall(&second.memory().unwrap());
+    third.elapsed(at(30, 0)).await.unwrap();
+    third.elapsed(at(48, 5)).await.unwrap();
+    let asked = server.await.unwrap();
+    assert!(asked[0].contains("**1970-01-01** 0 signals") && asked[0].contains("funding 2.50"));
+    assert!(asked[1].contains("**1970-01-02** 0 signals"), "a day without news: {}", asked[1]);
+}
+
+#[tokio::test]
 async fn a_lost_connection_tells_no_secret() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let webhook = format!("http://{}/secret-token", listener.local_addr().unwrap());

@@ -26,7 +26,8 @@ use arb_binance::wire::{Interval, SymbolTable};
 use arb_core::port::{Clock, MarketFeed as _};
 use arb_core::time::{MINUTE, SECOND, nanos};
 use arb_core::{EventKind, InstrumentId, Market, Timestamp, Trade};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
 /// 2026-03-10 08:00 UTC, when all symbols settle.
@@ -286,4 +287,40 @@ async fn a_book_comes_in_step_over_a_stale_snapshot_and_again_after_a_break() {
     };
     let (shown, snapshot) = tokio::time::timeout(PATIENCE, same).await.expect("in time");
     assert_eq!((shown.bids, shown.asks), (snapshot.bids, snapshot.asks));
+}
+
+/// A request to the control endpoint: the status and the body.
+async fn control(venue: &Venue, method: &str, body: &str) -> (u16, serde_json::Value) {
+    let host = venue.addresses.futures_rest.strip_prefix("http://").unwrap();
+    let mut socket = TcpStream::connect(host).await.unwrap();
+    let length = body.len();
+    let request = format!(
+        "{method} /control/faults HTTP/1.1\r\nhost: {host}\r\ncontent-length: {length}\r\n\
+         connection: close\r\n\r\n{body}"
+    );
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, serde_json::from_str(body).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storm_is_set_and_ended_while_the_venue_runs() {
+    let venue = Venue::start(SETTLEMENT, 60, "{}").await;
+    let storm = r#"{"seed": 3, "storm": {"every_ms": 2000, "kinds": ["cut", "status"], "statuses": [503]}}"#;
+    assert_eq!(control(&venue, "POST", storm).await.0, 200);
+    let (_, plan) = control(&venue, "GET", "").await;
+    assert_eq!((&plan["seed"], &plan["storm"]["every_ms"]), (&3.into(), &2_000.into()));
+    let config = venue.config();
+    let mut feed = venue.feed(&config);
+    read(&mut feed, |_, _| config.counters.read().lines["market"].lost >= 2).await;
+    let (status, refused) = control(&venue, "POST", r#"{"storm": {"every_ms": 0}}"#).await;
+    assert!(status == 400 && refused["error"].as_str().unwrap().contains("every_ms"), "{refused}");
+    let (status, refused) = control(&venue, "POST", r#"{"kind": "melt"}"#).await;
+    assert!(status == 400 && refused["error"].as_str().unwrap().contains("melt"), "{refused}");
+    assert_eq!(control(&venue, "DELETE", "").await.0, 200);
+    let (_, plan) = control(&venue, "GET", "").await;
+    assert!(plan.get("storm").is_none(), "{plan}");
 }

@@ -34,7 +34,8 @@ const FIRST_RETRY: i64 = SECOND / 20;
 pub(crate) struct PairPlan {
     pub(crate) run: RunId,
     pub(crate) intent: u64,
-    pub(crate) strategy: usize,
+    /// Its place among the strategies; none once it was taken out.
+    pub(crate) strategy: Option<usize>,
     pub(crate) strategy_name: String,
     pub(crate) perp: InstrumentId,
     pub(crate) spot: InstrumentId,

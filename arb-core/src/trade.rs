@@ -38,7 +38,8 @@ pub(crate) enum Action {
 pub(crate) struct Plan {
     pub(crate) run: RunId,
     pub(crate) intent: u64,
-    pub(crate) strategy: usize,
+    /// Its place among the strategies; none once it was taken out.
+    pub(crate) strategy: Option<usize>,
     pub(crate) strategy_name: String,
     pub(crate) instrument: InstrumentId,
     pub(crate) direction: Direction,

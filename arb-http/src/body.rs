@@ -51,7 +51,6 @@ pub(crate) use self::names::{RiskStateName, RoleName, ScopeName};
 pub(crate) use self::performance::Closed;
 pub(crate) use self::rates::basis_bps;
 pub(crate) use self::signals::factors;
-#[allow(unused_imports, reason = "streams send it")]
 pub(crate) use self::trades::positions_message;
 pub(crate) use self::trades::{positions, trade_item};
 

@@ -112,8 +112,11 @@ pub(crate) fn accepts_gzip(asked: &HeaderMap) -> bool {
 /// The body of `/api/rates`, written once for all callers until a rate changes.
 #[derive(Debug, Default)]
 pub(crate) struct RatesCache {
-    newest: Mutex<Option<(Arc<[RateSnapshot]>, Arc<Finished>)>>,
+    newest: Mutex<Option<Written>>,
 }
+
+/// Rates, and the body that says them.
+type Written = (Arc<[RateSnapshot]>, Arc<Finished>);
 
 impl RatesCache {
     pub(crate) fn of(&self, view: &View, coins: Coins<'_>) -> Result<Arc<Finished>, ApiError> {

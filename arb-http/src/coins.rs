@@ -35,7 +35,7 @@ impl<'a> Coins<'a> {
     /// assert_eq!(coins.coin("DOGEUSDT"), "DOGEUSDT");
     /// ```
     #[must_use]
-    pub fn coin<'s>(self, symbol: &'s str) -> &'s str {
+    pub fn coin(self, symbol: &str) -> &str {
         let base = symbol.strip_suffix(QUOTE).filter(|base| !base.is_empty());
         base.filter(|_| self.0.iter().any(|own| own == symbol)).unwrap_or(symbol)
     }

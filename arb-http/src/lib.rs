@@ -4,6 +4,26 @@
 //! [`Desk`](arb_core::port::Desk), a [`Store`](arb_core::port::Store) and
 //! [`Accounts`](arb_core::port::Accounts) can serve them. [`router`] is the whole of it as an axum
 //! router, [`serve`] adds connections, [`body`] makes the bodies for other hosts.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//!
+//! use arb_core::port::{Accounts, Clock, Desk, Store};
+//! use arb_http::{Host, HttpOptions};
+//!
+//! async fn run(
+//!     desk: Arc<dyn Desk>,
+//!     store: Arc<dyn Store>,
+//!     accounts: Arc<dyn Accounts>,
+//!     clock: Arc<dyn Clock>,
+//! ) -> std::io::Result<()> {
+//!     let symbols = vec!["BTCUSDT".to_owned()];
+//!     let options = HttpOptions::default();
+//!     let host = Arc::new(Host { desk, store, accounts, clock, symbols, options });
+//!     let listener = tokio::net::TcpListener::bind("127.0.0.1:8000").await?;
+//!     arb_http::serve(listener, host, std::future::pending()).await
+//! }
+//! ```
 
 mod api;
 mod app;

@@ -104,7 +104,6 @@ fn method_name(method: &Method) -> &'static str {
 }
 
 /// How a stream is carried.
-#[allow(dead_code, reason = "streams are counted by whoever opens them")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StreamKind {
     Sse,
@@ -121,14 +120,12 @@ pub(crate) struct OpenStreams {
 
 impl OpenStreams {
     /// Counts a stream until the answer is dropped.
-    #[allow(dead_code, reason = "streams are counted by whoever opens them")]
     pub(crate) fn open(self: &Arc<Self>, kind: StreamKind) -> OpenStream {
         self.of(kind).fetch_add(1, Ordering::Relaxed);
         OpenStream { streams: Arc::clone(self), kind }
     }
 
     /// Counts a client that was too slow.
-    #[allow(dead_code, reason = "streams are counted by whoever opens them")]
     pub(crate) fn dropped(&self) {
         self.dropped.fetch_add(1, Ordering::Relaxed);
     }
@@ -153,7 +150,6 @@ impl OpenStreams {
 }
 
 /// An open stream, counted while it lives.
-#[allow(dead_code, reason = "streams are counted by whoever opens them")]
 #[derive(Debug)]
 pub(crate) struct OpenStream {
     streams: Arc<OpenStreams>,

@@ -19,7 +19,6 @@ use crate::host::{Host, HttpOptions};
 use crate::{api, dashboard, openapi};
 
 /// Everything that a host serves.
-#[must_use]
 pub fn router(host: Arc<Host>) -> Router {
     routed(App::new(host))
 }

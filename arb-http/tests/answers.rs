@@ -120,3 +120,35 @@ async fn figures_of_the_process_are_told_to_who_may_see_them() {
     line("arb_http_streams{kind=\"sse\"} 0");
     assert!(!answer.text.contains("in-a-query"));
 }
+
+/// Whether a source file under a folder has this text.
+fn stands_in(folder: &std::path::Path, text: &str) -> bool {
+    std::fs::read_dir(folder).unwrap().any(|entry| {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => stands_in(&path, text),
+            false => std::fs::read_to_string(&path).is_ok_and(|source| source.contains(text)),
+        }
+    })
+}
+
+#[test]
+fn the_figures_that_the_monitoring_dashboard_draws_exist() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let text = std::fs::read_to_string(root.join("deploy/grafana/arb.json")).unwrap();
+    let dashboard: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap().iter();
+    let targets = panels.filter_map(|panel| panel["targets"].as_array()).flatten();
+    let mut names = std::collections::BTreeSet::new();
+    for target in targets {
+        let expression = target["expr"].as_str().unwrap();
+        let words = expression.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        names.extend(words.filter(|word| word.starts_with("arb_")).map(str::to_owned));
+    }
+    assert!(names.len() >= 20, "{names:?}");
+    for name in names {
+        let literal = format!("\"{}\"", name.trim_end_matches("_bucket"));
+        let folders = ["src", "arb-http/src", "arb-binance/src"].map(|folder| root.join(folder));
+        assert!(folders.iter().any(|folder| stands_in(folder, &literal)), "{name}");
+    }
+}

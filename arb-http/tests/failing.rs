@@ -85,6 +85,8 @@ fails! {
         users(_: u64, _: usize) -> Vec<UserRecord>;
         change_user(_: u64, _: &UserChange) -> Option<UserRecord>;
         insert_invite(_: &Invite) -> ();
+        invite(_: &str) -> Option<Invite>;
+        revoke_invite(_: &str) -> bool;
         invites() -> Vec<Invite>;
         insert_refresh_token(_: &RefreshToken) -> ();
         refresh_token(_: &str) -> Option<RefreshToken>;
@@ -97,6 +99,18 @@ fails! {
         revoke_api_key(_: u64, _: u64, _: Timestamp) -> bool;
         append_audit(_: &AuditEntry) -> ();
         audit(_: Page) -> Vec<AuditEntry>;
+    }
+    DeskStore {
+        show(_: &str, _: &Shown) -> ();
+        shown(_: &str, _: Cursor) -> Option<Shown>;
+    }
+    CommandStore {
+        ask(_: &NewRequest) -> ();
+        take(_: &str, _: u64, _: usize) -> Vec<TakenRequest>;
+        lose(_: &str, _: u64) -> u64;
+        answer(_: &str, _: u64, _: &Answer) -> bool;
+        withdraw(_: &str) -> Option<RequestState>;
+        request(_: &str) -> Option<StoredRequest>;
     }
     LeaseStore {
         hold(_: &str, _: &str, _: Duration) -> Option<Lease>;

@@ -83,7 +83,10 @@ impl Fixture {
 
 fn instruments() -> Vec<Instrument> {
     let (tick, lot) = (price("0.1"), "0.001".parse().unwrap());
-    let um = |symbol| Instrument::perpetual(symbol, tick, lot);
+    let um = |symbol| Instrument {
+        listed_at: Some(at(-20 * 86_400)),
+        ..Instrument::perpetual(symbol, tick, lot)
+    };
     vec![um("BTCUSDT"), um("ETHUSDT"), um("DOGEUSDT"), Instrument::spot("BTCUSDT", tick, lot)]
 }
 

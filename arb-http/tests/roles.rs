@@ -72,6 +72,9 @@ const TABLE: &[(&str, &str, u8)] = &[
     ("post", "/api/live/resume", TRADER),
     ("post", "/api/live/emergency-close", TRADER),
     ("post", "/api/live/reset-halt", ADMIN),
+    ("get", "/api/stream", VIEWER),
+    // Its token may come in the first message, which the streams' own tests look at.
+    ("get", "/api/ws", PUBLIC),
 ];
 
 /// Tokens and the rights they give; an API key has those of its scopes.
@@ -171,4 +174,19 @@ async fn one_reads_oneself_and_an_admin_anybody() {
     assert_eq!(caller.get("/api/users/2", "viewer").await.status, StatusCode::FORBIDDEN);
     assert_eq!(caller.get("/api/users/2", "admin").await.status, StatusCode::OK);
     assert_eq!(caller.get("/api/users/99", "admin").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn topics_about_the_account_take_the_role_that_its_endpoints_take() {
+    let caller = Caller::of(&Fixture::new().await);
+    for (topics, token, status) in [
+        ("positions", "viewer", 403),
+        ("rates,risk", "viewer", 403),
+        ("rates,signals,indicators,trades", "viewer", 200),
+        ("positions,risk", "user", 200),
+        ("positions,risk", "key-read", 200),
+    ] {
+        let answer = caller.get(&format!("/api/stream?topics={topics}"), token).await;
+        assert_eq!(answer.status.as_u16(), status, "{topics} as {token}");
+    }
 }

@@ -18,15 +18,15 @@ const PAUSE: Duration = Duration::from_mins(10);
 /// Trades of a symbol between two lines of the log.
 const TOLD_EVERY: u64 = 250_000;
 
-/// Fills the store; ends when it is dropped.
+/// The task that fills the store; it ends when it is dropped.
 #[derive(Debug)]
-pub(super) struct Backlog {
+pub(super) struct Filling {
     _task: JoinSet<()>,
 }
 
-/// What a backlog is made of.
+/// What is filled, from where.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct Backlog {
     venue: FuturesRest,
     store: Arc<SqliteStore>,
     catalog: Catalog,
@@ -42,8 +42,8 @@ impl Backlog {
         store: &Arc<SqliteStore>,
         catalog: &Catalog,
         clock: Arc<dyn Clock>,
-    ) -> Waiting {
-        Waiting {
+    ) -> Self {
+        Self {
             venue: venue.for_history(),
             store: Arc::clone(store),
             catalog: catalog.clone(),
@@ -52,21 +52,19 @@ impl Backlog {
             length: Duration::ZERO,
         }
     }
-}
 
-impl Waiting {
     /// The instruments, of which those with order flow count, and how far back.
     pub(super) fn of(self, watched: &[Watched], length: Duration) -> Self {
         Self { watched: watched.to_vec(), length, ..self }
     }
 
     /// Begins.
-    pub(super) fn start(self) -> Backlog {
+    pub(super) fn start(self) -> Filling {
         let mut task = JoinSet::new();
         if !self.length.is_zero() {
             task.spawn(self.fill());
         }
-        Backlog { _task: task }
+        Filling { _task: task }
     }
 
     async fn fill(self) {

@@ -102,8 +102,7 @@ pub(super) async fn start(mut options: NodeOptions) -> Result<Node, NodeError> {
     };
     let mut tasks = JoinSet::new();
     if let Some(notifier) = options.notifier.take() {
-        let folder = options.log.folder.clone();
-        let clock = Arc::clone(&options.clock);
+        let (folder, clock) = (options.log.folder.clone(), Arc::clone(&options.clock));
         let telling = Telling { notifier, notes, alive: lives, counters, clock, folder, from };
         tasks.spawn(tell(telling));
     }

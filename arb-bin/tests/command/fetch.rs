@@ -1,6 +1,6 @@
 //! `arb fetch`: what comes is what the venue has, however often the command is killed.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -165,7 +165,7 @@ fn zipped(name: &str, csv: &str) -> (Vec<u8>, String) {
 fn day(first: u64, date_ms: i64, count: u64) -> String {
     let mut csv = HEADER.to_owned();
     for id in first..first + count {
-        let at = date_ms + (id - first) as i64;
+        let at = date_ms + (id - first).cast_signed();
         csv.push_str(&format!("{id},60000.{},0.0{},{at},{}\n", id % 10, id % 9 + 1, id % 3 == 0));
     }
     csv
@@ -178,9 +178,9 @@ const DAY: i64 = 86_400_000;
 fn archive_files_are_brought_in_and_a_damaged_one_is_named() {
     let folder = Folder::new();
     std::fs::create_dir(folder.path("files")).unwrap();
-    for (number, name) in [(0, "2026-11-01"), (1, "2026-11-02")] {
+    for (number, name) in [(0_u64, "2026-11-01"), (1, "2026-11-02")] {
         let file = format!("files/BTCUSDT-aggTrades-{name}.zip");
-        let csv = day(1 + number * 5_000, NOV_1 + number as i64 * DAY, 5_000);
+        let csv = day(1 + number * 5_000, NOV_1 + number.cast_signed() * DAY, 5_000);
         let (bytes, checksum) = zipped("a.csv", &csv);
         folder.write(&file, bytes);
         folder.write(&format!("{file}.CHECKSUM"), checksum);
@@ -214,7 +214,7 @@ struct Server {
 }
 
 /// Content by path, and after how many bytes its first answer is cut off.
-type Files = HashMap<String, (Vec<u8>, Option<usize>)>;
+type Files = BTreeMap<String, (Vec<u8>, Option<usize>)>;
 
 impl Server {
     fn start(files: Files) -> Self {
@@ -274,8 +274,8 @@ fn archives_are_downloaded_checked_and_go_on_where_they_were_cut_off() {
         format!("/data/futures/um/daily/aggTrades/BTCUSDT/BTCUSDT-aggTrades-{date}.zip")
     };
     let mut files = Files::new();
-    for (number, date) in [(0, "2026-11-01"), (1, "2026-11-02"), (3, "2026-11-04")] {
-        let csv = day(1 + number * 5_000, NOV_1 + number as i64 * DAY, 5_000);
+    for (number, date) in [(0_u64, "2026-11-01"), (1, "2026-11-02"), (3, "2026-11-04")] {
+        let csv = day(1 + number * 5_000, NOV_1 + number.cast_signed() * DAY, 5_000);
         let (bytes, checksum) = zipped("a.csv", &csv);
         let cut = (number == 0).then_some(bytes.len() / 3);
         files.insert(path(date), (bytes, cut));

@@ -1,5 +1,5 @@
 //! What the command promises about files, flags, streams and messages, run as a user runs it.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may panic")]
 
 mod accounts;
 mod config;

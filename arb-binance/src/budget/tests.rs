@@ -36,6 +36,14 @@ fn market_data_leaves_a_quarter_of_the_weight_to_orders() {
 }
 
 #[test]
+fn what_nobody_waits_for_leaves_half_of_the_weight() {
+    let mut budget = futures();
+    let (pages, refusal) = drain(&mut budget, Cost::AGG_TRADES, Priority::History, 0);
+    assert_eq!((pages, refusal), (60, Verdict::Wait(at(63_000))));
+    assert_eq!(drain(&mut budget, Cost::AGG_TRADES, Priority::MarketData, 0).0, 30);
+}
+
+#[test]
 fn statistics_and_funding_have_counts_of_their_own() {
     let mut budget = futures();
     assert_eq!(drain(&mut budget, Cost::FUTURES_DATA, Priority::MarketData, 0).0, 1_000);

@@ -25,7 +25,7 @@ fn pair(target: &str) -> CarryPair {
     let plan = PairPlan {
         run: RunId::BACKTEST,
         intent: 1,
-        strategy: 0,
+        strategy: Some(0),
         strategy_name: "carry".to_owned(),
         perp: InstrumentId(0),
         spot: InstrumentId(1),

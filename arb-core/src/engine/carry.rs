@@ -90,7 +90,7 @@ impl CarryBook {
     }
 
     pub(super) fn position_of(&self, strategy: usize, perp: InstrumentId) -> Option<CarryPosition> {
-        let pair = self.pair(perp).filter(|pair| pair.plan.strategy == strategy)?;
+        let pair = self.pair(perp).filter(|pair| pair.plan.strategy == Some(strategy))?;
         Some(CarryPosition {
             opened_at: pair.opened_at,
             perp_qty: pair.contracts(),
@@ -98,6 +98,18 @@ impl CarryBook {
             entry_basis_bps: pair.entry_basis_bps(),
             is_closing: pair.is_closing(),
         })
+    }
+
+    /// Gives pairs to the strategies at the places of their names; tells those that nobody takes.
+    pub(super) fn give_to(&mut self, place: impl Fn(&str) -> Option<usize>) -> Vec<InstrumentId> {
+        let mut left = Vec::new();
+        for pair in self.pairs.iter_mut().flatten() {
+            pair.plan.strategy = place(&pair.plan.strategy_name);
+            if pair.plan.strategy.is_none() {
+                left.push(pair.plan.perp);
+            }
+        }
+        left
     }
 
     pub(super) fn add_funding(&mut self, perp: InstrumentId, paid: Money) {
@@ -147,7 +159,7 @@ impl Core {
         let plan = PairPlan {
             run: self.config.run,
             intent: self.next_intent,
-            strategy,
+            strategy: Some(strategy),
             strategy_name: name.unwrap_or_default(),
             perp,
             spot,
@@ -271,7 +283,8 @@ impl Core {
         out: &mut Vec<Output>,
     ) {
         let Some(pair) = self.carry.pair_mut(perp) else { return };
-        let strategy = pair.plan.strategy;
+        // A pair without its strategy is being closed and gets no further slice.
+        let Some(strategy) = pair.plan.strategy else { return };
         let is_first = pair.contracts().is_zero();
         let mut id = pair.next_id(LegOf::Perp, Purpose::Entry);
         let approved = self.pair_gate(perp, spot, strategy).and_then(|gate| gate.slice(id, qty));
@@ -280,7 +293,7 @@ impl Core {
             Ok(approved) => {
                 id = approved.order().id;
                 pair.sent(id, LegOf::Perp);
-                self.submit(approved, strategy, out);
+                self.submit(approved, Some(strategy), out);
             }
             // Later slices wait for better conditions; without a first one there is no pair.
             Err(_) if is_first => pair.settle_for_less(),

@@ -108,7 +108,7 @@ impl Core {
 
     fn own_direction(&self, strategy: usize, instrument: InstrumentId) -> Option<Direction> {
         let trade = self.trades.get(instrument.index())?.as_ref()?;
-        (trade.plan.strategy == strategy).then_some(trade.plan.direction)
+        (trade.plan.strategy == Some(strategy)).then_some(trade.plan.direction)
     }
 
     fn entry_costs(&self, instrument: InstrumentId, now: Timestamp) -> EntryCosts {
@@ -198,7 +198,7 @@ impl Core {
         if let Some(slot) = self.trades.get_mut(index) {
             *slot = Some(Box::new(DirectionalTrade::new(plan, proposal.price)));
         }
-        self.submit(approved, strategy, out);
+        self.submit(approved, Some(strategy), out);
         Ok(())
     }
 
@@ -221,7 +221,7 @@ impl Core {
         let plan = Plan {
             run: self.config.run,
             intent: self.next_intent,
-            strategy,
+            strategy: Some(strategy),
             strategy_name: name.unwrap_or_default(),
             instrument,
             direction: if side == Side::Buy { Direction::Long } else { Direction::Short },

@@ -13,7 +13,12 @@ use crate::trade::{Action, CloseReason};
 
 impl Core {
     /// Sends an approved order and remembers it.
-    pub(super) fn submit(&mut self, approved: Approved, strategy: usize, out: &mut Vec<Output>) {
+    pub(super) fn submit(
+        &mut self,
+        approved: Approved,
+        strategy: Option<usize>,
+        out: &mut Vec<Output>,
+    ) {
         let order = *approved.order();
         self.orders.insert(order.id, OrderState::submitted(order));
         self.guard.on_order(strategy, self.now);
@@ -29,7 +34,7 @@ impl Core {
     ) {
         let strategy = match self.trades.get(instrument.index()) {
             Some(Some(trade)) => trade.plan.strategy,
-            _ => 0,
+            _ => None,
         };
         for action in actions.drain(..) {
             match action {

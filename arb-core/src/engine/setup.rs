@@ -13,7 +13,7 @@ use crate::ledger::Ledger;
 use crate::market::{Inputs, MarketState};
 use crate::output::Output;
 use crate::risk::Guard;
-use crate::strategy::{Interest, Registry};
+use crate::strategy::{Interest, Memory, Registry};
 use crate::time::Timestamp;
 use rust_decimal::Decimal;
 
@@ -78,6 +78,22 @@ pub(super) fn build(
     Ok(Prepared { config, hash, strategies })
 }
 
+impl Slot {
+    /// Takes over what the engine and the strategy itself remember under the same name.
+    fn take_over(&mut self, old: &Self) {
+        for (new, old) in self.cool_down.iter_mut().zip(&old.cool_down) {
+            *new = *old;
+        }
+        for (new, old) in self.latest.iter_mut().zip(&old.latest) {
+            new.clone_from(old);
+        }
+        if let Memory::Bytes(memory) = old.strategy.memory() {
+            // One of another kind under the same name begins anew.
+            let _ = self.strategy.recall(&memory);
+        }
+    }
+}
+
 fn markets(config: &EngineConfig) -> impl Iterator<Item = MarketState> {
     (0..).zip(&config.instruments).map(|(id, instrument)| {
         let inputs = Inputs::new(config.input_ages, &config.mask_inputs);
@@ -123,25 +139,40 @@ impl Core {
     pub(super) fn apply_pending(&mut self, out: &mut Vec<Output>) {
         let Some(prepared) = self.pending.take() else { return };
         let Prepared { config, hash, mut strategies } = *prepared;
-        for slot in &mut strategies {
-            if let Some(old) = self.strategies.iter().find(|old| old.name == slot.name) {
-                for (new, old) in slot.cool_down.iter_mut().zip(&old.cool_down) {
-                    *new = *old;
-                }
-                for (new, old) in slot.latest.iter_mut().zip(&old.latest) {
-                    new.clone_from(old);
-                }
+        let places: Vec<Option<usize>> = strategies
+            .iter()
+            .map(|slot| self.strategies.iter().position(|old| old.name == slot.name))
+            .collect();
+        for (slot, place) in strategies.iter_mut().zip(&places) {
+            if let Some(old) = place.and_then(|place| self.strategies.get(place)) {
+                slot.take_over(old);
             }
         }
         self.markets.extend(markets(&config).skip(self.markets.len()));
         self.trades.resize_with(config.instruments.len(), || None);
         self.ledger.resize(config.instruments.len());
         self.carry.reconfigure(&config);
-        self.guard.resize(strategies.len());
+        self.guard.follow(&places);
         self.r_unit = config.risk.r_unit(config.account.initial_balance);
         self.trades_wanted = wants_trades(&strategies);
         (self.strategies, self.config, self.hash) = (strategies, config, hash);
         out.push(Output::Configured { hash: self.hash.clone() });
+        self.find_owners(out);
+    }
+
+    /// Gives open trades and pairs to the strategies of their name, wherever those stand now.
+    ///
+    /// A trade whose strategy was taken out ends by its bracket; a pair would be held for ever by
+    /// nobody, so it is closed.
+    fn find_owners(&mut self, out: &mut Vec<Output>) {
+        let names: Vec<String> = self.strategies.iter().map(|slot| slot.name.clone()).collect();
+        let place = |name: &str| names.iter().position(|each| each == name);
+        for trade in self.trades.iter_mut().flatten() {
+            trade.plan.strategy = place(&trade.plan.strategy_name);
+        }
+        for perp in self.carry.give_to(place) {
+            self.close_pair(perp, "strategy_removed", out);
+        }
     }
 }
 

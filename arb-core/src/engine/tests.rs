@@ -5,6 +5,8 @@ use crate::config::InstrumentConfig;
 use crate::event::{Command, Configure, Transfer};
 use crate::instrument::Instrument;
 
+mod owners;
+
 fn config() -> EngineConfig {
     let (tick, lot) = ("0.1".parse().unwrap(), "0.001".parse().unwrap());
     let spec = Instrument::perpetual("BTCUSDT", tick, lot);

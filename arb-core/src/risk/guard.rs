@@ -105,9 +105,12 @@ impl Guard {
         if self.paused { self.state.max(RiskState::ReduceOnly) } else { self.state }
     }
 
-    /// Makes room for the strategies of a new configuration.
-    pub(crate) fn resize(&mut self, strategies: usize) {
-        self.conduct.resize_with(strategies, Conduct::default);
+    /// Follows the strategies of a new configuration: for each its place before, where it had one.
+    pub(crate) fn follow(&mut self, places: &[Option<usize>]) {
+        let conduct = |place: &Option<usize>| {
+            place.and_then(|place| self.conduct.get(place).cloned()).unwrap_or_default()
+        };
+        self.conduct = places.iter().map(conduct).collect();
     }
 
     /// Starts the sums of a new UTC day.
@@ -190,11 +193,12 @@ impl Guard {
     pub(crate) fn on_trade_closed(
         &mut self,
         config: &RiskConfig,
-        strategy: usize,
+        strategy: Option<usize>,
         (net, r_trade): (Money, Money),
         now: Timestamp,
     ) -> bool {
-        let Some(conduct) = self.conduct.get_mut(strategy) else { return false };
+        let conduct = strategy.and_then(|strategy| self.conduct.get_mut(strategy));
+        let Some(conduct) = conduct else { return false };
         if net >= -r_trade.times(config.losing_streak_min_r) {
             conduct.losses = 0;
             return false;
@@ -244,14 +248,14 @@ impl Guard {
         self.costs_today
     }
 
-    pub(crate) fn on_order(&mut self, strategy: usize, now: Timestamp) {
-        if let Some(conduct) = self.conduct.get_mut(strategy) {
+    pub(crate) fn on_order(&mut self, strategy: Option<usize>, now: Timestamp) {
+        if let Some(conduct) = strategy.and_then(|strategy| self.conduct.get_mut(strategy)) {
             note(&mut conduct.orders, now);
         }
     }
 
-    pub(crate) fn on_cancel(&mut self, strategy: usize, now: Timestamp) {
-        if let Some(conduct) = self.conduct.get_mut(strategy) {
+    pub(crate) fn on_cancel(&mut self, strategy: Option<usize>, now: Timestamp) {
+        if let Some(conduct) = strategy.and_then(|strategy| self.conduct.get_mut(strategy)) {
             note(&mut conduct.cancels, now);
         }
     }

@@ -59,7 +59,7 @@ fn plan() -> Plan {
     Plan {
         run: RunId::BACKTEST,
         intent: 1,
-        strategy: 0,
+        strategy: Some(0),
         strategy_name: "test".to_owned(),
         instrument: InstrumentId(0),
         direction: Direction::Long,

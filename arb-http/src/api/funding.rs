@@ -101,11 +101,13 @@ async fn stats_ytd(
 ) -> Result<Response, ApiError> {
     let compute = async {
         let now = app.host.clock.now();
+        let catalog = app.listed().await?;
         let mut coins = BTreeMap::new();
         for (coin, of) in app.chosen(None).await? {
             let from = now.plus(-YEAR_DAYS * DAY);
             let settled = app.host.store.funding(of, from, now.plus(1)).await?;
-            coins.insert(coin, body::year_stats(&settled, now));
+            let listed_at = catalog.by_key(of.key).and_then(|(_, i)| i.listed_at);
+            coins.insert(coin, body::year_stats(&settled, listed_at, now));
         }
         Ok(coins)
     };

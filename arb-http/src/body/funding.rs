@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use arb_core::stats::{FundingStats, Opportunity, utc_year};
+use arb_core::stats::{FundingStats, Opportunity, covers_year, utc_year};
 use arb_core::time::DAY;
 use arb_core::{Decimal, FundingSettled, Timestamp};
 use serde::Serialize;
@@ -44,7 +44,7 @@ pub struct FundingStatsBody {
     pub coins: BTreeMap<String, CoinStats>,
 }
 
-/// Settled funding of this UTC calendar year.
+/// Settled funding of this UTC calendar year; figures are null until all of it is known.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct YearStats {
     /// For a year, by the hours it was paid for; simple.
@@ -153,12 +153,20 @@ pub(crate) fn combo(coins: &BTreeMap<String, CoinStats>) -> ComboStats {
     ComboStats { mean7d: mean(|coin| coin.mean7d), annualized: mean(|coin| coin.annualized) }
 }
 
-/// The settlements of the calendar year of `now`.
-pub(crate) fn year_stats(settled: &[FundingSettled], now: Timestamp) -> YearStats {
+/// The settlements of the calendar year of `now`, of an instrument that is listed since.
+pub(crate) fn year_stats(
+    settled: &[FundingSettled],
+    listed_at: Option<Timestamp>,
+    now: Timestamp,
+) -> YearStats {
     let Some(year) = stats_of(settled, now).year_to_date(now).filter(|year| year.settlements > 0)
     else {
         return YearStats::default();
     };
+    let times: Vec<Timestamp> = settled.iter().map(|each| each.funding_time).collect();
+    if !covers_year(&times, listed_at, now) {
+        return YearStats { count: year.settlements, ..YearStats::default() };
+    }
     let this_year = |each: &&FundingSettled| utc_year(each.funding_time) == utc_year(now);
     let rounded = |value: Option<Decimal>| value.map(|value| Num::round(value, RATE_DECIMALS));
     YearStats {
@@ -214,7 +222,7 @@ mod tests {
     #[test]
     fn statistics_of_no_settlement_are_null() {
         assert_eq!(coin_stats(&[], Timestamp::EPOCH), CoinStats::default());
-        assert_eq!(year_stats(&[], Timestamp::EPOCH), YearStats::default());
+        assert_eq!(year_stats(&[], None, Timestamp::EPOCH), YearStats::default());
         assert_eq!(combo(&BTreeMap::new()), ComboStats::default());
     }
 
@@ -225,9 +233,11 @@ mod tests {
         let week = coin_stats(&past, now);
         assert_eq!((week.count, week.mean7d, week.last), (4, num("0.0001"), num("0.0001")));
         assert_eq!((week.annualized, week.positive_share), (num("0.1095"), num("0.75")));
-        let year = year_stats(&past, now);
+        let year = year_stats(&past, None, now);
         assert_eq!((year.count, year.total, year.mean), (4, num("0.0004"), num("0.0001")));
         assert_eq!(year.max_drawdown, num("0.00009997"));
+        let partial = year_stats(&past, None, now.plus(30 * DAY));
+        assert_eq!((partial.count, partial.total, partial.annualized), (4, None, None));
         let later = coin_stats(&past, now.plus(30 * DAY));
         assert_eq!(later, CoinStats::default());
     }

@@ -97,7 +97,6 @@ pub(crate) fn positions(view: &View, factors: &FactorBook) -> Vec<Position> {
 
 /// The message of the topic `positions`.
 #[must_use]
-#[allow(dead_code, reason = "streams send it")]
 pub(crate) fn positions_message(view: &View, factors: &FactorBook) -> PositionsMessage {
     PositionsMessage {
         mode: view.mode,

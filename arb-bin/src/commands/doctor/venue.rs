@@ -70,8 +70,10 @@ fn clock_found(reading: &ClockReading) -> Found {
     let text = format!("{offset_ms} ms from the venue's, ± {uncertainty_ms} ms");
     let by_ntp = "set the machine's time by NTP, such as with timedatectl set-ntp true";
     match offset_ms.abs() {
-        ..=WRONG_MS => Found::well("clock", text),
-        ..=FAR_MS => Found::note("clock", text, format!("the node corrects it; {by_ntp}")),
+        off if off <= WRONG_MS => Found::well("clock", text),
+        off if off <= FAR_MS => {
+            Found::note("clock", text, format!("the node corrects it; {by_ntp}"))
+        }
         _ => Found::bad("clock", text, format!("so far off nothing is entered; {by_ntp}")),
     }
 }

@@ -41,6 +41,8 @@ struct Month {
     spot: Box<dyn Fn(i64) -> &'static str>,
     rate: Box<dyn Fn(i64) -> &'static str>,
     hours: i64,
+    /// Another configuration at the beginning of an hour.
+    reconfigured: Option<(i64, EngineConfig)>,
 }
 
 struct Result {
@@ -63,7 +65,8 @@ impl Observer for Funding {
 impl Month {
     fn flat(rate: impl Fn(i64) -> &'static str + 'static) -> Self {
         let flat = |_| "100";
-        Self { perp: Box::new(flat), spot: Box::new(flat), rate: Box::new(rate), hours: 31 * 24 }
+        let (perp, spot, rate) = (Box::new(flat), Box::new(flat), Box::new(rate));
+        Self { perp, spot, rate, hours: 31 * 24, reconfigured: None }
     }
 
     fn until(self, hours: i64) -> Self {
@@ -85,6 +88,11 @@ impl Month {
         for hour in 0..self.hours {
             let (open, id) = (START.plus(hour * HOUR), u64::try_from(hour).unwrap() + 1);
             let (perp, spot) = ((self.perp)(hour), (self.spot)(hour));
+            if let Some((at, config)) = &self.reconfigured
+                && *at == hour
+            {
+                test.on_event(config.to_event(open).unwrap(), &mut watch);
+            }
             test.on_trade(&trade(PERP, id, open.plus(SECOND), perp), &mut watch);
             test.on_trade(&trade(SPOT, id, open.plus(2 * SECOND), spot), &mut watch);
             if hour % 8 == 0 {
@@ -327,4 +335,17 @@ fn an_open_pair_is_read_against_the_limits_of_its_book() {
     let ([_, loss, _], _) =
         read(&Month { spot: Box::new(spot), ..Month::flat(|_| "0.0003") }.until(60));
     assert!(loss.used.unwrap() > Decimal::ONE, "{loss:?}");
+}
+
+#[test]
+fn a_pair_whose_strategy_is_taken_out_is_closed_on_both_legs() {
+    let mut month = Month::flat(|_| "0.0003").until(80);
+    month.reconfigured = Some((60, EngineConfig { strategies: Vec::new(), ..config() }));
+    let result = month.run(config());
+    let pairs: Vec<_> = result.seen.pairs.values().collect();
+    let [pair] = pairs[..] else { panic!("{pairs:#?}") };
+    assert_eq!(pair.status, CarryStatus::Closed);
+    assert_eq!(pair.reason.as_deref(), Some("strategy_removed"));
+    assert!(pair.perp_qty.is_zero() && pair.opened_at == START.plus(25 * HOUR));
+    assert!(pair.closed_at.is_some_and(|at| at < START.plus(63 * HOUR)), "{pair:?}");
 }

@@ -498,17 +498,17 @@ fn conduct_is_read_for_each_strategy() {
         for (count, used) in [(limit, "1"), (limit / 2, "1.5")] {
             let guard = &mut scene.core().guard;
             (0..count).for_each(|_| match rule {
-                Rule::OrderRate => guard.on_order(0, now),
-                _ => guard.on_cancel(0, now),
+                Rule::OrderRate => guard.on_order(Some(0), now),
+                _ => guard.on_cancel(Some(0), now),
             });
             assert_eq!(scene.used(rule), used, "{rule:?}");
         }
     }
     assert_eq!(scene.used(Rule::LosingStreak), "0");
-    scene.core().guard.on_trade_closed(&risk, 0, lost, now);
+    scene.core().guard.on_trade_closed(&risk, Some(0), lost, now);
     assert_eq!(scene.figures(Rule::LosingStreak), ["1", "5", "0.2"]);
     for nth in 2..=5 {
-        let pauses = scene.core().guard.on_trade_closed(&risk, 0, lost, now);
+        let pauses = scene.core().guard.on_trade_closed(&risk, Some(0), lost, now);
         assert_eq!(pauses, nth == 5);
     }
     assert_eq!(scene.used(Rule::LosingStreak), "1", "while it pauses");

@@ -141,7 +141,7 @@ fn refuses_entry_when_drawdown_exceeds_the_limit() {
 fn a_losing_streak_pauses_its_strategy_alone() {
     let mut scene = Scene::new();
     let mut lose = |net: &str, now| {
-        scene.guard.on_trade_closed(&scene.config, 0, (money(net), money("200")), now)
+        scene.guard.on_trade_closed(&scene.config, Some(0), (money(net), money("200")), now)
     };
     let now = scene.now;
     for _ in 0..4 {
@@ -175,7 +175,7 @@ fn each_limit_refuses_with_limit_and_actual() {
         ("costs: 401 against a limit of 400", |s| s.guard.on_costs(money("401"))),
         ("unfilled_gap: 1 against a limit of 0", |s| s.market.on_gap()),
         ("order_rate: 31 against a limit of 30", |s| {
-            (0..30).for_each(|_| s.guard.on_order(0, s.now));
+            (0..30).for_each(|_| s.guard.on_order(Some(0), s.now));
         }),
     ];
     for (expected, change) in cases {
