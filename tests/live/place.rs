@@ -30,7 +30,7 @@ pub struct Place {
 }
 
 impl Place {
-    pub async fn new(seed: u64, activity_percent: u16, faults: FaultPlan) -> Self {
+    pub async fn new(seed: u64, activity_percent: u16) -> Self {
         let specs = SYMBOLS.into_iter().map(symbol).collect();
         let mut config = MarketConfig::new(seed, EPOCH, specs);
         config.activity_percent = activity_percent;
@@ -41,7 +41,7 @@ impl Place {
             connections: 100_000,
             ..VenueLimits::DOCUMENTED
         };
-        let config = VenueConfig { limits, faults, speed: 1 };
+        let config = VenueConfig { limits, faults: FaultPlan::none(), speed: 1 };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let server = SimServer::start(listener, Arc::clone(&market), config).unwrap();
         Self { market, server }
@@ -71,28 +71,32 @@ impl Place {
         }
     }
 
-    /// Starts a node, as an operator does: again, when the venue was away.
+    /// Starts a node, in real time: its store works in threads that know no other.
     pub async fn start(&self, folder: &Path, history: Duration) -> Live {
-        for _ in 0..50 {
-            match self.options(folder, history).start(|_| {}).await {
-                Ok(live) => return live,
-                Err(error) => println!("started again: {error}"),
-            }
-            tokio::time::sleep(Duration::from_secs(5)).await;
-        }
-        panic!("the node does not start");
+        self.options(folder, history).start(|_| {}).await.unwrap()
     }
 
     /// Ends all faults.
     pub async fn calm(&self) {
+        self.control("DELETE", "").await;
+    }
+
+    /// Begins a storm.
+    pub async fn storm(&self, plan: &FaultPlan) {
+        self.control("POST", &serde_json::to_string(plan).unwrap()).await;
+    }
+
+    async fn control(&self, method: &str, body: &str) {
         let control = &self.server.addresses().control;
         let host = control.strip_prefix("http://").unwrap().strip_suffix("/control").unwrap();
+        let length = body.len();
+        let request = format!(
+            "{method} /control/faults HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\
+             content-length: {length}\r\n\r\n{body}"
+        );
         // A restart of the venue may be under way.
         for _ in 0..100 {
             let mut socket = TcpStream::connect(host).await.unwrap();
-            let request = format!(
-                "DELETE /control/faults HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"
-            );
             let mut answer = String::new();
             if socket.write_all(request.as_bytes()).await.is_ok()
                 && socket.read_to_string(&mut answer).await.is_ok()
@@ -102,7 +106,7 @@ impl Place {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        panic!("the faults cannot be ended");
+        panic!("the venue's control endpoint does not answer");
     }
 
     /// The venue's own trades of a symbol from an id on, up to the present, read from the pure
