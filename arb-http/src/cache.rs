@@ -118,9 +118,6 @@ pub(crate) struct RatesCache {
     newest: Mutex<Option<Written>>,
 }
 
-/// Rates, and the body that says them.
-type Written = (Arc<[RateSnapshot]>, Arc<Finished>);
-
 impl RatesCache {
     pub(crate) fn of(&self, view: &View, coins: Coins<'_>) -> Result<Arc<Finished>, ApiError> {
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);

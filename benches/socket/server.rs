@@ -78,11 +78,11 @@ fn put(out: &mut Vec<u8>, text: &[u8]) {
 fn serve(socket: TcpStream, frames: &Frames) {
     socket.set_nodelay(true).unwrap();
     let mut path = String::new();
+    #[expect(clippy::result_large_err, reason = "the library's own signature")]
     let look = |request: &Request, response: Response| {
         path = request.uri().path().to_owned();
         Ok(response)
     };
-    #[expect(clippy::result_large_err, reason = "the library's own signature")]
     let Ok(mut socket) = tokio_tungstenite::tungstenite::accept_hdr(socket, look) else { return };
     let socket = socket.get_mut();
     if path.contains("market") {

@@ -109,13 +109,13 @@ impl Follower {
     }
 
     pub(crate) fn set(&self, at: Timestamp) {
-        self.0.store(at.as_nanos() as u64, Ordering::Relaxed);
+        self.0.store(at.as_nanos().cast_unsigned(), Ordering::Relaxed);
     }
 }
 
 impl arb::port::Clock for Follower {
     fn now(&self) -> Timestamp {
-        Timestamp::from_nanos(self.0.load(Ordering::Relaxed) as i64)
+        Timestamp::from_nanos(self.0.load(Ordering::Relaxed).cast_signed())
     }
 
     fn wait(&self, until: Timestamp) -> std::time::Duration {
