@@ -29,6 +29,7 @@ const SPEED: i64 = 20;
 
 fn spawn(folder: &Folder, args: &[&str]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_arb"));
+    command.envs([super::running::ANY_PORT]);
     command.args(args).current_dir(folder.path("")).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().unwrap()
 }

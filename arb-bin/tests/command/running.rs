@@ -22,6 +22,9 @@ pub(crate) struct Running {
     pub(crate) ready: Value,
 }
 
+/// Tests run side by side: none of them may take the usual port of the REST host.
+pub(crate) const ANY_PORT: (&str, &str) = ("ARB_HTTP_LISTEN", "127.0.0.1:0");
+
 impl Running {
     /// Starts a command and waits until it is ready.
     #[track_caller]
@@ -61,6 +64,7 @@ impl Running {
 
     fn spawn(folder: &Folder, command: &mut Command) -> Self {
         let mut child = command
+            .envs([ANY_PORT])
             .current_dir(folder.path(""))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -46,6 +46,9 @@ impl Folder {
 
     pub(crate) fn arb(&self, args: &[&str]) -> Run {
         let mut command = Command::new(env!("CARGO_BIN_EXE_arb"));
+        if args.first() == Some(&"run") {
+            command.envs([super::running::ANY_PORT]);
+        }
         Run::of(command.current_dir(self.dir.path()).args(args).output().unwrap())
     }
 

@@ -26,7 +26,7 @@ fn as_nobody(folder: &Folder, args: &[&str]) -> Run {
         mode(&folder.path(""), 0o755);
     }
     let mut command = Command::new(program);
-    command.args(args).current_dir(folder.path(""));
+    command.args(args).envs([super::running::ANY_PORT]).current_dir(folder.path(""));
     let is_root = std::fs::metadata("/proc/self").is_ok_and(|meta| {
         use std::os::unix::fs::MetadataExt as _;
         meta.uid() == 0
