@@ -15,6 +15,7 @@ use reqwest::StatusCode;
 use reqwest::header::RANGE;
 
 use super::What;
+use crate::commands::run::is_safe;
 use crate::commands::usage;
 use crate::output;
 
@@ -57,8 +58,7 @@ pub(super) async fn all(
 
 /// Only loopback is asked without encryption.
 fn check(base: &str) -> Result<()> {
-    let local = ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"];
-    if base.starts_with("https://") || local.iter().any(|start| base.starts_with(start)) {
+    if is_safe(base) {
         return Ok(());
     }
     usage(format!("--archive-url {base}: an https:// address is needed"))
@@ -223,7 +223,8 @@ mod tests {
     fn nothing_unencrypted_is_asked_of_another_machine() {
         assert!(check("https://data.binance.vision").is_ok());
         assert!(check("http://127.0.0.1:80").is_ok());
-        for base in ["http://data.binance.vision", "ftp://127.0.0.1:1", "127.0.0.1:80"] {
+        for base in ["http://data.binance.vision", "ftp://127.0.0.1:1", "http://127.0.0.1:1@x.org"]
+        {
             assert!(check(base).is_err(), "{base}");
         }
     }
