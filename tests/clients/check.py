@@ -102,7 +102,7 @@ async def listen(kind, connection, wanted):
     for name, (method, arguments, _) in wanted.items():
         stream = await getattr(connection, method)(**arguments)
         stream.on("message", seen[name].append)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while short := [name for name, (_, _, least) in wanted.items() if len(seen[name]) < least]:
         if time.monotonic() > deadline:
             sys.exit(f"failed: {kind}: {short} said too little")
