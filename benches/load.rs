@@ -169,7 +169,7 @@ async fn run(line: &str, seconds: u64, raw: Option<&str>) {
     println!("symbols {}, {wall:.1} s", handle_symbols(&live));
     println!("frames sent {:.0}/s, events decided {:.0}/s", count("frames") / wall, events / wall);
     println!(
-        "processor of two cores: venue {:.0} %, node {:.0} %; memory venue {} MB, node {} MB",
+        "processor, of one core: venue {:.0} %, node {:.0} %; memory venue {} MB, node {} MB",
         100.0 * (after.3 - before.3) / wall,
         100.0 * (after.4 - before.4) / wall,
         memory(sim),
