@@ -35,7 +35,7 @@ mod shared;
 
 use std::time::Duration;
 
-use self::clients::{Client, Outcome};
+use self::clients::{Client, Looks, Outcome};
 use self::server::Server;
 use self::shared::{Pace, pin};
 
@@ -51,20 +51,28 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
+/// The clients to run: those whose names begin with `ARB_BENCH_ONLY`, and always the bare one.
+fn clients() -> Vec<Client> {
+    let only = std::env::var("ARB_BENCH_ONLY").unwrap_or_default();
+    let is_wanted = |client: &Client| *client == Client::Bare || client.name().starts_with(&only);
+    Client::ALL.into_iter().filter(is_wanted).collect()
+}
+
 fn flat_out(count: usize) {
+    let (clients, tape) = (clients(), server::tape(count));
     println!("flat out, {count} frames, ns a frame (median of {ROUNDS}, lowest, highest; × bare)");
-    let mut times: Vec<Vec<f64>> = Client::ALL.iter().map(|_| Vec::new()).collect();
+    let mut times: Vec<Vec<f64>> = clients.iter().map(|_| Vec::new()).collect();
     let mut behind = Duration::ZERO;
     for _ in 0..ROUNDS {
-        for (client, times) in Client::ALL.iter().zip(&mut times) {
-            let server = Server::start(count, Pace::FlatOut);
+        for (client, times) in clients.iter().zip(&mut times) {
+            let server = Server::start(&tape, Pace::FlatOut);
             let Outcome { took, stored_after, .. } = client.run(&server);
             times.push(took.as_nanos() as f64 / count as f64);
             behind = behind.max(stored_after);
         }
     }
     let bare = median(times[0].clone());
-    for (client, mut times) in Client::ALL.iter().zip(times) {
+    for (client, mut times) in clients.iter().zip(times) {
         times.sort_by(f64::total_cmp);
         let (low, high) = (times[0], times[times.len() - 1]);
         let middle = median(times);
@@ -75,12 +83,14 @@ fn flat_out(count: usize) {
 
 fn latency(count: usize, rate: u64) {
     println!("at {rate} frames a second, {count} frames, sent to decided, µs");
-    let mut bare = None;
-    for client in Client::ALL {
+    let (mut bare, tape) = (None, server::tape(count));
+    // The node tells when it decided by the strategy that looks at every trade.
+    let is_told = |client: &Client| *client != Client::Node(Looks::Grid);
+    for client in clients().into_iter().filter(is_told) {
         let mut medians = Vec::new();
         let mut tails = Vec::new();
         for _ in 0..3 {
-            let server = Server::start(count, Pace::PerSecond(rate));
+            let server = Server::start(&tape, Pace::PerSecond(rate));
             let mut latencies = client.run(&server).latencies;
             // The beginning is that of a connection.
             latencies.drain(..latencies.len() / 10);

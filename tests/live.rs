@@ -4,6 +4,7 @@
 mod carry;
 mod day;
 mod funding;
+mod garbage;
 mod ledger;
 mod newcomer;
 mod place;

@@ -101,7 +101,7 @@ async fn bare_client(server: &Server) -> Duration {
     let (mut socket, _) = tokio_tungstenite::client_async(address, socket).await.unwrap();
     let mut indicators = bare::BareIndicators::new(1 << 22);
     let (mut count, mut fired, mut started) = (0, 0_u64, None);
-    while count < server.trades.len() {
+    while count < server.tape.trades.len() {
         let frame = socket.next().await.unwrap().unwrap().into_data();
         started.get_or_insert_with(Instant::now);
         let event = scanner::agg_trade(&frame).unwrap();
@@ -206,11 +206,11 @@ fn venue_feed(port: u16, clock: Arc<dyn Clock>) -> VenueFeed {
 }
 
 async fn feed(server: &Server, looks: Looks) -> Duration {
-    let clock: Arc<dyn Clock> = Arc::new(Follower::new(server.trades[0].ts));
+    let clock: Arc<dyn Clock> = Arc::new(Follower::new(server.tape.trades[0].ts));
     let mut feed = venue_feed(server.port, clock);
     let mut engine = Backtest::new(config(looks), registry(&server.times), &mut ()).unwrap();
     let (mut events, mut count, mut started) = (Vec::new(), 0, None);
-    while count < server.trades.len() {
+    while count < server.tape.trades.len() {
         feed.next(&mut events).await.unwrap();
         for event in events.drain(..) {
             let EventKind::Trade(trade) = event.kind else { continue };
@@ -247,7 +247,7 @@ impl MarketFeed for Following {
 async fn node(server: &Server, looks: Looks) -> (Duration, Duration) {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(SqliteOptions::new(folder.path().join("arb.db")).open().await.unwrap());
-    let clock = Arc::new(Follower::new(server.trades[0].ts));
+    let clock = Arc::new(Follower::new(server.tape.trades[0].ts));
     let began = Arc::new(std::sync::OnceLock::new());
     let log = LogOptions::new(folder.path().join("log"));
     let mut options = NodeOptions::new(config(looks), registry(&server.times), log);
@@ -264,7 +264,7 @@ async fn node(server: &Server, looks: Looks) -> (Duration, Duration) {
         }),
     }];
     let node = Node::start(options).await.unwrap();
-    let (handle, count) = (node.handle(), server.trades.len() as u64);
+    let (handle, count) = (node.handle(), server.tape.trades.len() as u64);
     // The feed also tells of its streams: a few events more than trades.
     while handle.metrics().events < count {
         tokio::time::sleep(Duration::from_micros(500)).await;

@@ -6,14 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use arb::Trade;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 
-use super::shared::{Pace, Times, frame, pin, trades};
+use super::shared::{Pace, Tape, Times, frame, pin, trades};
 
 pub(crate) struct Server {
     pub(crate) port: u16,
-    pub(crate) trades: Arc<Vec<Trade>>,
+    pub(crate) tape: Arc<Tape>,
     pub(crate) times: Arc<Times>,
     over: Arc<AtomicBool>,
 }
@@ -28,19 +27,18 @@ impl Drop for Server {
 
 impl Server {
     /// Sends the trades to whoever asks for a path with `market` in it; others get nothing.
-    pub(crate) fn start(count: usize, pace: Pace) -> Self {
+    pub(crate) fn start(tape: &Arc<Tape>, pace: Pace) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let trades = Arc::new(trades(count));
-        let times = Times::new(&trades);
+        let times = Times::new(&tape.trades);
         let over = Arc::new(AtomicBool::new(false));
-        let (mut ends, mut bytes) = (Vec::new(), Vec::new());
-        for trade in trades.iter() {
-            put(&mut bytes, frame(trade).as_bytes());
-            ends.push(bytes.len());
-        }
-        let own = Self { port, trades, times: Arc::clone(&times), over: Arc::clone(&over) };
-        let frames = Arc::new(Frames { bytes, ends, times, pace });
+        let own = Self {
+            port,
+            tape: Arc::clone(tape),
+            times: Arc::clone(&times),
+            over: Arc::clone(&over),
+        };
+        let frames = Arc::new(Frames { tape: Arc::clone(tape), times, pace });
         std::thread::spawn(move || {
             pin(0);
             while let Ok((socket, _)) = listener.accept() {
@@ -55,9 +53,18 @@ impl Server {
     }
 }
 
+/// The tape of so many trades.
+pub(crate) fn tape(count: usize) -> Arc<Tape> {
+    let (trades, mut ends, mut bytes) = (trades(count), Vec::new(), Vec::new());
+    for trade in &trades {
+        put(&mut bytes, frame(trade).as_bytes());
+        ends.push(bytes.len());
+    }
+    Arc::new(Tape { trades, bytes, ends })
+}
+
 struct Frames {
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
+    tape: Arc<Tape>,
     times: Arc<Times>,
     pace: Pace,
 }
@@ -96,7 +103,7 @@ fn serve(socket: TcpStream, frames: &Frames) {
 }
 
 fn flat_out(socket: &mut TcpStream, frames: &Frames) -> std::io::Result<()> {
-    frames.bytes.chunks(1 << 16).try_for_each(|chunk| socket.write_all(chunk))
+    frames.tape.bytes.chunks(1 << 16).try_for_each(|chunk| socket.write_all(chunk))
 }
 
 /// One write a frame, spinning in between.
@@ -104,13 +111,13 @@ fn steadily(socket: &mut TcpStream, frames: &Frames, rate: u64) -> std::io::Resu
     let step = Duration::from_nanos(1_000_000_000 / rate);
     let mut next = Instant::now() + Duration::from_millis(200);
     let mut start = 0;
-    for (place, end) in frames.ends.iter().enumerate() {
+    for (place, end) in frames.tape.ends.iter().enumerate() {
         while Instant::now() < next {
             std::hint::spin_loop();
         }
         next += step;
         frames.times.send(place);
-        socket.write_all(&frames.bytes[start..*end])?;
+        socket.write_all(&frames.tape.bytes[start..*end])?;
         start = *end;
     }
     Ok(())

@@ -88,7 +88,11 @@ impl Times {
     }
 
     pub(crate) fn decide(&self, id: u64) {
-        self.decided[(id - self.first_id) as usize].store(self.now(), Ordering::Relaxed);
+        // The node's follower runs everything once more, later; the first time counts.
+        let place = &self.decided[(id - self.first_id) as usize];
+        if place.load(Ordering::Relaxed) == 0 {
+            place.store(self.now(), Ordering::Relaxed);
+        }
     }
 
     /// Sent to decided of every trade, nanoseconds.
@@ -97,6 +101,14 @@ impl Times {
         let times = pairs.map(|(a, b)| (a.load(Ordering::Relaxed), b.load(Ordering::Relaxed)));
         times.map(|(sent, decided)| decided.saturating_sub(sent)).collect()
     }
+}
+
+/// The trades, and their frames end to end as a server writes them; made once.
+#[derive(Debug)]
+pub(crate) struct Tape {
+    pub(crate) trades: Vec<Trade>,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) ends: Vec<usize>,
 }
 
 /// The venue's time, which stands where the last trade stands.

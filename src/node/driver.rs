@@ -270,11 +270,11 @@ impl Driver {
             Some(EventKind::Gap(_)) => self.news = News::Some,
             _ => {}
         }
-        for event in events.drain(..) {
-            let event = Event { at, kind: event.kind };
-            self.decide(&event)?;
+        for event in &mut events {
+            event.at = at;
+            self.decide(event)?;
             if !self.cell.is_quiet() {
-                self.follow(&event).await?;
+                self.follow(event).await?;
             }
         }
         let took = self.clock.now().since(received).max(0) / 1_000;

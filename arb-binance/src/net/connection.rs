@@ -4,23 +4,26 @@
 //! counts as lost, whatever the socket claims. That also catches the retired paths, which accept a
 //! subscription and then send nothing.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use arb_core::time::nanos;
 use arb_core::{Market, VenueError};
-use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
+use futures_util::{SinkExt as _, StreamExt as _};
 use serde::Deserialize;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::http::Response;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{self, Bytes, Message};
+use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 use super::advice::{explained, stay_away};
 use super::dialer::Dialer;
+use super::frames::Frames;
 use super::line::LineEvent;
 use crate::wire::rest::{Refused, refusal};
 
@@ -144,6 +147,7 @@ async fn follow(plan: Plan, number: u64, out: &Told, is_up: &mut bool) -> End {
     let mut messages = plan.messages.into_iter();
     let mut next_message = Instant::now();
     let mut quiet_until = Instant::now() + plan.silence;
+    let mut size = (0, 0);
     loop {
         if messages.len() > 0 && Instant::now() >= next_message {
             let message = messages.next().unwrap_or_default();
@@ -153,18 +157,18 @@ async fn follow(plan: Plan, number: u64, out: &Told, is_up: &mut bool) -> End {
             next_message = Instant::now() + BETWEEN_MESSAGES;
         }
         let until = if messages.len() > 0 { next_message.min(quiet_until) } else { quiet_until };
-        let frame = match timeout_at(until, socket.next()).await {
+        let (frames, end) = match timeout_at(until, batch(&mut socket, size)).await {
             Err(_) if Instant::now() < quiet_until => continue,
             Err(_) => return lost(format!("no frame for {:?}", plan.silence)),
-            Ok(frame) => frame,
+            Ok(batch) => batch,
         };
-        let (frames, end) = batch(frame, &mut socket);
         if !frames.is_empty() {
+            size = frames.size();
             quiet_until = Instant::now() + plan.silence;
-            if let Some(refused) = frames.iter().find_map(|bytes| refused_subscription(bytes)) {
+            if let Some(refused) = frames.iter().find_map(refused_subscription) {
                 return refused;
             }
-            if !*is_up && !frames.iter().all(|bytes| is_answer(bytes)) {
+            if !*is_up && !frames.iter().all(is_answer) {
                 *is_up = true;
                 out.tell(LineEvent::Up { connection: number }).await;
             }
@@ -178,40 +182,54 @@ async fn follow(plan: Plan, number: u64, out: &Told, is_up: &mut bool) -> End {
     }
 }
 
-/// A frame and those that are there already; and why there will be none, when that is known.
-fn batch(
-    first: Option<Result<Message, tungstenite::Error>>,
-    socket: &mut Socket,
-) -> (Vec<Bytes>, Option<End>) {
-    let mut frames = Vec::new();
-    let mut next = Some(first);
-    while let Some(frame) = next {
-        match frame {
-            None => return (frames, Some(lost("the venue closed the connection"))),
-            Some(Err(error)) => return (frames, Some(lost(error))),
-            Some(Ok(Message::Close(why))) => {
-                let why = why.map(|why| why.to_string()).unwrap_or_default();
-                return (frames, Some(lost(format!("the venue closed the connection {why}"))));
+/// The next frame and those that are there already; and why there will be none, when that is
+/// known. Nothing is lost when it is dropped: it waits only while it has nothing.
+async fn batch(socket: &mut Socket, size: (usize, usize)) -> (Frames, Option<End>) {
+    let mut frames = Frames::like(size);
+    let end = poll_fn(|cx| {
+        while frames.len() < MOST_FRAMES {
+            match socket.poll_next_unpin(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    if let Some(end) = take(&frame, &mut frames) {
+                        return Poll::Ready(Some(end));
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(lost(error))),
+                Poll::Ready(None) => {
+                    return Poll::Ready(Some(lost("the venue closed the connection")));
+                }
+                Poll::Pending if frames.is_empty() => return Poll::Pending,
+                Poll::Pending => break,
             }
-            Some(Ok(frame)) => frames.extend(payload(frame)),
         }
-        next = if frames.len() < MOST_FRAMES { socket.next().now_or_never() } else { None };
-    }
-    (frames, None)
+        Poll::Ready(None)
+    })
+    .await;
+    (frames, end)
 }
 
-/// The text of a frame; pings are answered by the library as it reads on.
-fn payload(frame: Message) -> Option<Bytes> {
+/// Takes the payload of a frame, or tells that it was the last; pings are answered by the library
+/// as it reads on.
+fn take(frame: &Message, frames: &mut Frames) -> Option<End> {
     match frame {
-        Message::Text(text) => Some(text.into()),
-        Message::Binary(bytes) => Some(bytes),
-        _ => None,
+        Message::Text(text) => frames.push(text.as_bytes()),
+        Message::Binary(bytes) => frames.push(bytes),
+        Message::Close(why) => {
+            let why = why.as_ref().map(ToString::to_string).unwrap_or_default();
+            return Some(lost(format!("the venue closed the connection {why}")));
+        }
+        _ => {}
     }
+    None
 }
 
 /// Whether a frame answers a subscription: `{"result":…}`, `{"id":…}`, or Coinbase's own.
 fn is_answer(bytes: &[u8]) -> bool {
     let starts = |text: &[u8]| bytes.starts_with(text);
+    // Nearly all frames are told by their first bytes.
+    if starts(br#"{"stream""#) {
+        return false;
+    }
     starts(br#"{"result""#)
         || starts(br#"{"id""#)
         || starts(br#"{"error""#)

@@ -211,7 +211,7 @@ impl Books {
             LineEvent::Up { .. } => self.up += 1,
             LineEvent::Frames { frames, .. } => {
                 let Self { books, reader, shelf, rest, requests, .. } = self;
-                for frame in &frames {
+                for frame in frames.iter() {
                     reader.read(frame, |message| {
                         if let Message::Depth(update) = message
                             && let Some(kept) = books.get_mut(&update.instrument)

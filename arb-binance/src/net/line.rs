@@ -10,11 +10,11 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
-use tokio_tungstenite::tungstenite::Bytes;
 
 use super::backoff::Backoff;
 use super::connection::{self, Plan, Told};
 use super::dialer::Dialer;
+use super::frames::Frames;
 
 /// Age at which a connection is replaced; the venue ends it at 24 hours.
 const LIFE: Duration = Duration::from_secs(23 * 3_600);
@@ -74,7 +74,7 @@ pub enum LineEvent {
         /// On which connection.
         connection: u64,
         /// Their payloads.
-        frames: Vec<Bytes>,
+        frames: Frames,
     },
     /// A connection ended. One that never was up is told too, with its reason.
     Down {

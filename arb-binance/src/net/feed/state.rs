@@ -105,7 +105,7 @@ impl State {
                 state.counters.frames.fetch_add(frames_read, Ordering::Relaxed);
                 state.counters.last_frame_at.store(now.as_nanos(), Ordering::Relaxed);
                 let source = state.source;
-                for frame in &frames {
+                for frame in frames.iter() {
                     self.frame(source, frame, now);
                 }
             }

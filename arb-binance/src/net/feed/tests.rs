@@ -77,8 +77,7 @@ fn at(millis: i64) -> Timestamp {
 }
 
 fn frames(text: &[String]) -> LineEvent {
-    let frames = text.iter().map(|text| text.clone().into_bytes().into()).collect();
-    LineEvent::Frames { connection: 1, frames }
+    LineEvent::Frames { connection: 1, frames: text.iter().collect() }
 }
 
 fn trade(id: u64) -> String {

@@ -67,7 +67,7 @@ async fn next(events: &mut mpsc::Receiver<LineEvent>) -> LineEvent {
 async fn text(events: &mut mpsc::Receiver<LineEvent>) -> (u64, String) {
     match next(events).await {
         LineEvent::Frames { connection, frames } => {
-            (connection, String::from_utf8(frames.last().unwrap().to_vec()).unwrap())
+            (connection, String::from_utf8(frames.iter().last().unwrap().to_vec()).unwrap())
         }
         other => panic!("{other:?}"),
     }
