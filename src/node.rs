@@ -11,6 +11,7 @@
 //!
 //! The library reads no signals and starts no runtime: a host does, and calls [`Node::stop`].
 
+mod asked;
 mod backup;
 mod cell;
 mod clock;

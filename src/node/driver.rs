@@ -11,14 +11,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use arb_core::port::{Clock, Receipt, TradingSettings, View};
+use arb_core::port::{Clock, View};
 use arb_core::{
-    Command, ConfigError, EngineConfig, Event, EventKind, FeedState, Health, Hole, InstrumentId,
-    MarketState, Output, Signal, StoreError, Timestamp,
+    EngineConfig, Event, EventKind, FeedState, Health, Hole, InstrumentId, MarketState, Output,
+    Signal, Timestamp,
 };
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use super::asked::Asked;
 use super::cell::Cell;
 use super::error::NodeError;
 use super::feeds::{Batch, Resume};
@@ -26,16 +27,8 @@ use super::grid::Grid;
 use super::journal::{Begins, Journal};
 use super::metrics::{Counters, add, set};
 use super::notes::{Held, NoteRing};
-use super::settings;
 use super::view::{Viewer, WholeAt, names};
 use crate::record::log::{LogHeader, Poisoned, Seq, poison};
-
-/// What a host wants, on its way to the engine.
-#[derive(Debug)]
-pub(super) enum Asked {
-    Command(Command, oneshot::Sender<Result<Receipt, StoreError>>),
-    Settings(Box<TradingSettings>, oneshot::Sender<Result<Receipt, ConfigError>>),
-}
 
 /// Where a driver's things come from and go to.
 #[derive(Debug)]
@@ -176,7 +169,7 @@ impl Driver {
     }
 
     /// Tells the engine when the log's health has changed.
-    async fn heed_log(&mut self) -> Result<(), NodeError> {
+    pub(super) async fn heed_log(&mut self) -> Result<(), NodeError> {
         let now = if self.journal.is_stuck() { FeedState::Down } else { FeedState::Up };
         if now == self.log_state {
             return Ok(());
@@ -193,66 +186,6 @@ impl Driver {
         }
         let kind = EventKind::Health(Health::Log(now));
         self.input(Event { at: self.stamp(self.clock.now()), kind }).await.map(|_| ())
-    }
-
-    async fn on_asked(&mut self, asked: Asked) -> Result<(), NodeError> {
-        let at = self.stamp(self.clock.now());
-        self.advance_to(at).await?;
-        // Who no longer waits for the receipt does not need it.
-        match asked {
-            Asked::Command(command, answer) => {
-                let receipt = self.command(command).await?;
-                let _ = answer.send(receipt.map_err(|why| StoreError::Full(why.into())));
-            }
-            Asked::Settings(settings, answer) => {
-                let _ = answer.send(self.change(&settings).await?);
-            }
-        }
-        self.viewer.renew();
-        self.news = News::Some;
-        self.heed_log().await
-    }
-
-    /// Takes in a command; the receipt, or why it is not durable.
-    async fn command(&mut self, command: Command) -> Result<Result<Receipt, String>, NodeError> {
-        let at = self.stamp(self.clock.now());
-        let kind = EventKind::Command(Box::new(command));
-        let seq = self.input(Event { at, kind }).await?;
-        self.receipt(seq).await
-    }
-
-    async fn receipt(&mut self, seq: Seq) -> Result<Result<Receipt, String>, NodeError> {
-        Ok(match self.barrier().await? {
-            true => Ok(Receipt { seq }),
-            false => Err(self.journal.trouble().map(ToString::to_string).unwrap_or_default()),
-        })
-    }
-
-    /// Puts settings in force, from the next tick on.
-    async fn change(
-        &mut self,
-        settings: &TradingSettings,
-    ) -> Result<Result<Receipt, ConfigError>, NodeError> {
-        let at = self.stamp(self.clock.now());
-        let event = settings::apply(&self.base, settings).and_then(|c| c.to_event(at));
-        let event = match event {
-            Ok(event) => event,
-            Err(refused) => return Ok(Err(refused)),
-        };
-        let EventKind::Configure(configure) = &event.kind else { return Err(NodeError::Ended) };
-        if let Err(refused) = self.cell.engine.check(configure) {
-            return Ok(Err(refused));
-        }
-        if let Err(unwritten) = settings::write(&self.folder, settings) {
-            return Ok(Err(unwritten));
-        }
-        let seq = self.input(event).await?;
-        if settings.enabled == self.cell.engine.is_paused() {
-            let command = if settings.enabled { Command::Resume } else { Command::Pause };
-            self.input(Event { at, kind: EventKind::Command(Box::new(command)) }).await?;
-        }
-        let receipt = self.receipt(seq).await?;
-        Ok(receipt.map_err(|why| ConfigError::new("settings", None, "log", why)))
     }
 
     async fn on_batch(&mut self, batch: Batch) -> Result<(), NodeError> {
@@ -283,7 +216,7 @@ impl Driver {
     }
 
     /// Tells ticks and venue requests that are due before `now`, each at its own time.
-    async fn advance_to(&mut self, now: Timestamp) -> Result<(), NodeError> {
+    pub(super) async fn advance_to(&mut self, now: Timestamp) -> Result<(), NodeError> {
         let skipped = self.grid.skip_stale(now);
         if skipped > 0 {
             add(&self.ends.counters.skipped_ticks, skipped);
@@ -331,7 +264,7 @@ impl Driver {
     }
 
     /// A time that does not lie before the last event.
-    fn stamp(&self, at: Timestamp) -> Timestamp {
+    pub(super) fn stamp(&self, at: Timestamp) -> Timestamp {
         at.max(self.at)
     }
 
@@ -420,7 +353,7 @@ impl Driver {
         Ok(())
     }
 
-    async fn barrier(&mut self) -> Result<bool, NodeError> {
+    pub(super) async fn barrier(&mut self) -> Result<bool, NodeError> {
         let durable = self.journal.barrier(self.begins()).await?;
         set(&self.ends.counters.durable_seq, *self.journal.durable().borrow());
         Ok(durable)

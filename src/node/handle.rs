@@ -14,7 +14,8 @@ use arb_core::{Command, ConfigError, InstrumentId, Signal, StoreError, Timestamp
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::driver::{Asked, Stop};
+use super::asked::Asked;
+use super::driver::Stop;
 use super::metrics::{Counters, Metrics};
 use super::notes::{Alive, NoteRing};
 use super::view::WholeAt;

@@ -41,20 +41,13 @@ const NEWCOMER_PAGE: usize = 10_000;
 const COMMANDS: usize = 64;
 
 pub(super) async fn start(mut options: NodeOptions) -> Result<Node, NodeError> {
-    let base = options.config.clone();
-    if let Some(changed) = settings::read(&options.log.folder)? {
-        options.config = settings::apply(&base, &lay_over(changed, &base))?;
-    }
+    let base = configured(&mut options)?;
     let header = LogHeader::new(&options.config)?;
     let notes = Arc::new(NoteRing::new());
     let counters = Arc::new(Counters::default());
     counters.measure_also(std::mem::take(&mut options.gauges));
     let (opened, replica, mut started) = recover(&options, &header, &notes).await?;
-    if let Some(store) = &options.store
-        && let Ok(Some(cursor)) = store.cursor(&options.stream).await
-    {
-        check_place(&options.stream, cursor.seq, started.records)?;
-    }
+    check_store(&options, started.records).await?;
     let (commands, asked) = mpsc::channel(COMMANDS);
     let (queue, batches) = mpsc::channel(options.queue.max(1));
     let (view, views) = watch::channel(Arc::new(View::empty()));
@@ -179,6 +172,24 @@ async fn watch_over(what: Following, handle: Handle) {
     tracing::error!(error, "the log is no longer followed");
     let reason = format!("the log is no longer followed: {error}");
     let _ = arb_core::port::Desk::command(&handle, Command::Halt { reason }).await;
+}
+
+/// Lays the settings of an earlier run over the configuration; tells what it was without them.
+fn configured(options: &mut NodeOptions) -> Result<EngineConfig, ConfigError> {
+    let base = options.config.clone();
+    if let Some(changed) = settings::read(&options.log.folder)? {
+        options.config = settings::apply(&base, &lay_over(changed, &base))?;
+    }
+    Ok(base)
+}
+
+/// Makes sure that a store that answers was filled from this log.
+async fn check_store(options: &NodeOptions, records: Seq) -> Result<(), NodeError> {
+    let Some(store) = &options.store else { return Ok(()) };
+    match store.cursor(&options.stream).await {
+        Ok(Some(cursor)) => check_place(&options.stream, cursor.seq, records),
+        Ok(None) | Err(_) => Ok(()),
+    }
 }
 
 /// Settings of an earlier run over the configuration of this one: of its strategies those that are

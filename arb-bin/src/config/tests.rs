@@ -1,3 +1,5 @@
+//! Settings by their claims: which layer wins, what is refused and where, what is never shown.
+
 use super::template::UNSET;
 use super::*;
 

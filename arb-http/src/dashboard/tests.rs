@@ -1,3 +1,5 @@
+//! The dashboard's files by their claims: all that pages name is there, and nothing from elsewhere.
+
 use std::collections::BTreeSet;
 use std::path::{Path as File, PathBuf};
 

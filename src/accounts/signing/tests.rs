@@ -1,3 +1,5 @@
+//! Access tokens by their claims: only what these keys signed, for us, and not too long ago.
+
 use std::sync::Barrier;
 
 use arb_core::time::SECOND;
