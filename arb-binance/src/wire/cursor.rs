@@ -3,6 +3,9 @@
 //! Invariant: a method consumes exactly the JSON its name says and answers `None` to anything it
 //! is not sure of: an escape, a number of unusual length, the end of the frame too near. The
 //! caller then reads the frame with a JSON parser, so being unsure costs time and never a value.
+//!
+//! The scanner is inlined by force: handing records on through memory costs a third of its time
+//! (`cargo bench -p arb-binance`).
 
 use arb_core::{Price, Qty, Timestamp, parse_units};
 use memchr::memchr;
@@ -31,23 +34,23 @@ pub(super) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    #[inline]
+    #[inline(always)]
     pub(super) const fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn rest(&self) -> &'a [u8] {
         self.bytes.get(self.at..).unwrap_or_default()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) const fn advance(&mut self, count: usize) {
         self.at = self.at.saturating_add(count);
     }
 
     /// The text as written.
-    #[inline]
+    #[inline(always)]
     pub(super) fn literal<const N: usize>(&mut self, text: &[u8; N]) -> Option<()> {
         if self.chunk::<N>(0)? != text {
             return None;
@@ -56,14 +59,14 @@ impl<'a> Cursor<'a> {
         Some(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn chunk<const N: usize>(&self, ahead: usize) -> Option<&'a [u8; N]> {
         let start = self.at + ahead;
         self.bytes.get(start..start + N)?.first_chunk()
     }
 
     /// The eight bytes `ahead` of here; past the end they are zero, which no text is.
-    #[inline]
+    #[inline(always)]
     fn word(&self, ahead: usize) -> u64 {
         match self.chunk::<8>(ahead) {
             Some(bytes) => u64::from_le_bytes(*bytes),
@@ -77,9 +80,30 @@ impl<'a> Cursor<'a> {
         left.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
     }
 
+    /// Exactly `N` digits, 9 to 15 of them, without a leading zero.
+    ///
+    /// Where most numbers have the same length, this is faster than counting: the place of what
+    /// follows is a guess that the processor can run ahead on, and does not wait for the digits.
+    #[inline(always)]
+    fn digits<const N: usize>(&mut self) -> Option<u64> {
+        const { assert!(N > 8 && N < 16) };
+        let window = self.chunk::<16>(0)?;
+        let (first, last) = (word_at(window, 0) ^ ZEROS, word_at(window, N - 8) ^ ZEROS);
+        let other = beyond_digits(first) | beyond_digits(last);
+        if other != 0 || first & 0xFF == 0 || window.get(N)?.is_ascii_digit() {
+            return None;
+        }
+        self.at += N;
+        let read_twice = 8 * (16 - N);
+        Some(join(first) * POWERS.get(N - 8)? + join(last >> read_twice << read_twice))
+    }
+
     /// An unsigned integer of at most 16 digits; JSON forbids leading zeros.
-    #[inline]
+    #[inline(always)]
     pub(super) fn whole(&mut self) -> Option<u64> {
+        if let Some(id) = self.digits::<10>() {
+            return Some(id);
+        }
         let digits = self.word(0) ^ ZEROS;
         let count = digit_count(digits);
         if count == 8 {
@@ -92,7 +116,7 @@ impl<'a> Cursor<'a> {
         Some(join(digits << (64 - 8 * count)))
     }
 
-    #[inline]
+    #[inline(always)]
     fn long_whole(&mut self, digits: u64) -> Option<u64> {
         let more = self.word(8) ^ ZEROS;
         let count = digit_count(more);
@@ -110,8 +134,11 @@ impl<'a> Cursor<'a> {
     }
 
     /// An unsigned integer of any length, unread.
-    #[inline]
+    #[inline(always)]
     pub(super) fn skip_whole(&mut self) -> Option<()> {
+        if self.digits::<10>().is_some() {
+            return Some(());
+        }
         let digits = self.word(0) ^ ZEROS;
         let mut count = digit_count(digits);
         if count == 0 || (count > 1 && digits & 0xFF == 0) {
@@ -126,13 +153,16 @@ impl<'a> Cursor<'a> {
     }
 
     /// A time in milliseconds, or in microseconds where it is that large.
-    #[inline]
+    #[inline(always)]
     pub(super) fn time(&mut self) -> Option<Timestamp> {
-        instant(self.whole()?)
+        match self.digits::<13>() {
+            Some(millis) => instant(millis),
+            None => instant(self.whole()?),
+        }
     }
 
     /// `true` or `false`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn flag(&mut self) -> Option<bool> {
         if self.literal(b"true").is_some() {
             return Some(true);
@@ -141,19 +171,19 @@ impl<'a> Cursor<'a> {
     }
 
     /// The rest of a string that is a positive price.
-    #[inline]
+    #[inline(always)]
     pub(super) fn price(&mut self) -> Option<Price> {
         Price::from_units(self.units()?).ok()
     }
 
     /// The rest of a string that is a quantity.
-    #[inline]
+    #[inline(always)]
     pub(super) fn qty(&mut self) -> Option<Qty> {
         Qty::from_units(self.units()?).ok()
     }
 
     /// The rest of a string that is a decimal number, in units of 10⁻⁸.
-    #[inline]
+    #[inline(always)]
     pub(super) fn units(&mut self) -> Option<i64> {
         match self.short_units() {
             Some(units) => Some(units),
@@ -162,7 +192,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// At most seven digits, and at most eight after the dot.
-    #[inline]
+    #[inline(always)]
     fn short_units(&mut self) -> Option<i64> {
         let digits = self.word(0) ^ ZEROS;
         let count = digit_count(digits);
@@ -200,7 +230,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The rest of a string, unread.
-    #[inline]
+    #[inline(always)]
     pub(super) fn skip_string(&mut self) -> Option<()> {
         loop {
             let word = self.word(0);
@@ -222,7 +252,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The rest of a string of at most 16 bytes, as a key.
-    #[inline]
+    #[inline(always)]
     pub(super) fn symbol(&mut self) -> Option<SymbolKey> {
         let low = self.word(0);
         let quotes = zero_bytes(low ^ QUOTES);
@@ -245,29 +275,40 @@ impl<'a> Cursor<'a> {
 }
 
 /// How many of eight bytes, digits made zero-based, are digits before the first that is none.
-#[inline]
+#[inline(always)]
 const fn digit_count(word: u64) -> usize {
+    byte_of(beyond_digits(word).trailing_zeros())
+}
+
+/// The high bit of bytes, digits made zero-based, that are no digits; exact up to and including
+/// the lowest.
+#[inline(always)]
+const fn beyond_digits(word: u64) -> u64 {
     // 0x76 lifts ten and more to the high bit. What a byte above carries over only reaches bytes
     // behind the first that is no digit.
-    let beyond = (word.wrapping_add(0x7676_7676_7676_7676) | word) & HIGH;
-    byte_of(beyond.trailing_zeros())
+    (word.wrapping_add(0x7676_7676_7676_7676) | word) & HIGH
+}
+
+#[inline(always)]
+fn word_at(window: &[u8; 16], at: usize) -> u64 {
+    window.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
 /// The byte a bit lies in; 8 for no bit.
-#[inline]
+#[inline(always)]
 const fn byte_of(bit: u32) -> usize {
     (bit / 8) as usize
 }
 
 /// The high bit of bytes that are zero; exact up to and including the lowest.
-#[inline]
+#[inline(always)]
 const fn zero_bytes(word: u64) -> u64 {
     word.wrapping_sub(ONES) & !word & HIGH
 }
 
 /// Eight zero-based digits, the first in the lowest byte, as a number: neighbours are joined to
 /// pairs, pairs to fours, fours to the number.
-#[inline]
+#[inline(always)]
 const fn join(digits: u64) -> u64 {
     let pairs = (digits * 10).wrapping_add(digits >> 8);
     let low = (pairs & 0x0000_00FF_0000_00FF).wrapping_mul(0x000F_4240_0000_0064);

@@ -25,7 +25,7 @@ pub fn reader(symbols: SymbolTable) -> Reader {
 }
 
 /// A record of one of the busy kinds.
-#[inline]
+#[inline(always)]
 pub(super) fn scan(c: &mut Cursor<'_>, symbols: &SymbolTable) -> Option<Scanned> {
     c.literal(b"{\"e\":\"")?;
     if c.literal(b"aggTrade\",\"E\":").is_some() {

@@ -19,7 +19,7 @@ pub(super) enum Scanned {
 }
 
 impl Scanned {
-    #[inline]
+    #[inline(always)]
     pub(super) const fn message(self) -> Message<'static> {
         match self {
             Self::AggTrade(print) => Message::AggTrade(print),
@@ -30,7 +30,7 @@ impl Scanned {
 }
 
 /// `…` of `{"e":"aggTrade","E":…}`, from futures or spot.
-#[inline]
+#[inline(always)]
 pub(super) fn agg_trade(c: &mut Cursor<'_>, symbols: &SymbolTable) -> Option<TradePrint> {
     let sent_at = c.time()?;
     let (id, instrument) = id_and_symbol(c, symbols)?;
@@ -56,7 +56,7 @@ pub(super) fn agg_trade(c: &mut Cursor<'_>, symbols: &SymbolTable) -> Option<Tra
 }
 
 /// Live frames have the id before the symbol, the documentation after it.
-#[inline]
+#[inline(always)]
 fn id_and_symbol(c: &mut Cursor<'_>, symbols: &SymbolTable) -> Option<(u64, InstrumentId)> {
     if c.literal(b",\"a\":").is_some() {
         let id = c.whole()?;
@@ -67,13 +67,13 @@ fn id_and_symbol(c: &mut Cursor<'_>, symbols: &SymbolTable) -> Option<(u64, Inst
     Some((c.whole()?, instrument))
 }
 
-#[inline]
+#[inline(always)]
 fn symbol(c: &mut Cursor<'_>, symbols: &SymbolTable) -> Option<InstrumentId> {
     c.literal(b",\"s\":\"")?;
     symbols.find(c.symbol()?)
 }
 
-#[inline]
+#[inline(always)]
 fn optional_qty(c: &mut Cursor<'_>) -> Option<Option<Qty>> {
     match c.literal(b",\"nq\":\"") {
         Some(()) => Some(Some(c.qty()?)),
@@ -82,7 +82,7 @@ fn optional_qty(c: &mut Cursor<'_>) -> Option<Option<Qty>> {
 }
 
 /// The end of a record of USDⓈ-M, with or without the product it names since 2026.
-#[inline]
+#[inline(always)]
 pub(super) fn end(c: &mut Cursor<'_>) -> Option<()> {
     if c.literal(b"}").is_some() {
         return Some(());
@@ -91,7 +91,7 @@ pub(super) fn end(c: &mut Cursor<'_>) -> Option<()> {
 }
 
 /// `…` of `{"e":"bookTicker","u":…}`.
-#[inline]
+#[inline(always)]
 pub(super) fn futures_ticker(c: &mut Cursor<'_>, symbols: &SymbolTable) -> Option<BookTicker> {
     let update_id = c.whole()?;
     let mut times = None;
@@ -113,7 +113,7 @@ pub(super) fn futures_ticker(c: &mut Cursor<'_>, symbols: &SymbolTable) -> Optio
 }
 
 /// `…` of `{"u":…}`, spot's record without a name and times.
-#[inline]
+#[inline(always)]
 pub(super) fn spot_ticker(c: &mut Cursor<'_>, symbols: &SymbolTable) -> Option<BookTicker> {
     let update_id = c.whole()?;
     let ticker = levels(c, symbols, update_id)?;
@@ -121,7 +121,7 @@ pub(super) fn spot_ticker(c: &mut Cursor<'_>, symbols: &SymbolTable) -> Option<B
     Some(ticker)
 }
 
-#[inline]
+#[inline(always)]
 fn levels(c: &mut Cursor<'_>, symbols: &SymbolTable, update_id: u64) -> Option<BookTicker> {
     let instrument = symbol(c, symbols)?;
     c.literal(b",\"b\":\"")?;
@@ -137,7 +137,7 @@ fn levels(c: &mut Cursor<'_>, symbols: &SymbolTable, update_id: u64) -> Option<B
 }
 
 /// `…` of `{"e":"markPriceUpdate","E":…}`.
-#[inline]
+#[inline(always)]
 pub(super) fn mark(c: &mut Cursor<'_>, symbols: &SymbolTable) -> Option<MarkUpdate> {
     let sent_at = c.time()?;
     let instrument = symbol(c, symbols)?;
@@ -172,7 +172,7 @@ pub(super) struct DepthIds {
 }
 
 /// `…` of `{"e":"depthUpdate","E":…}` up to the levels; spot has neither `T` nor `pu`.
-#[inline]
+#[inline(always)]
 pub(super) fn depth_ids(c: &mut Cursor<'_>, symbols: &SymbolTable) -> Option<DepthIds> {
     let sent_at = c.time()?;
     if c.literal(b",\"T\":").is_some() {
@@ -191,7 +191,7 @@ pub(super) fn depth_ids(c: &mut Cursor<'_>, symbols: &SymbolTable) -> Option<Dep
 }
 
 /// Whether the estimated settlement price stood here.
-#[inline]
+#[inline(always)]
 fn settlement_price(c: &mut Cursor<'_>) -> Option<bool> {
     match c.literal(b",\"P\":\"") {
         Some(()) => c.units().map(|_| true),

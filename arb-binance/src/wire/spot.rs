@@ -16,7 +16,7 @@ pub fn reader(symbols: SymbolTable) -> Reader {
 }
 
 /// A record of one of the busy kinds.
-#[inline]
+#[inline(always)]
 pub(super) fn scan(c: &mut Cursor<'_>, symbols: &SymbolTable) -> Option<Scanned> {
     if c.literal(b"{\"u\":").is_some() {
         return scan::spot_ticker(c, symbols).map(Scanned::Quote);

@@ -230,20 +230,19 @@ impl Reader {
 }
 
 /// A whole frame with one record of a busy kind.
-#[inline]
+#[inline(always)]
 fn scan_frame(product: Product, frame: &[u8], symbols: &SymbolTable) -> Option<Scanned> {
     let mut c = Cursor::new(frame);
-    if c.literal(b"{\"stream\":\"").is_none() {
-        let scanned = scan_record(product, &mut c, symbols)?;
-        return c.rest().is_empty().then_some(scanned);
+    let is_combined = c.literal(b"{\"stream\":\"").is_some();
+    if is_combined {
+        c.skip_string()?;
+        c.literal(b",\"data\":")?;
     }
-    c.skip_string()?;
-    c.literal(b",\"data\":")?;
     let scanned = scan_record(product, &mut c, symbols)?;
-    (c.rest() == b"}").then_some(scanned)
+    (c.rest() == if is_combined { &b"}"[..] } else { b"" }).then_some(scanned)
 }
 
-#[inline]
+#[inline(always)]
 fn scan_record(product: Product, c: &mut Cursor<'_>, symbols: &SymbolTable) -> Option<Scanned> {
     match product {
         Product::Futures => futures::scan(c, symbols),
