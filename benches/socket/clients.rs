@@ -1,13 +1,13 @@
 //! Who reads the frames and decides.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use arb::live::Addresses;
 use arb::node::{Feed, Node, NodeOptions, Resume};
 use arb::port::{Clock, MarketFeed, Store, TapeStore as _};
 use arb::record::log::LogOptions;
-use arb::sqlite::SqliteOptions;
+use arb::sqlite::{SqliteOptions, SqliteStore};
 use arb::{
     Backtest, Context, EngineConfig, Event, EventKind, Instrument, InstrumentConfig, InstrumentId,
     Intent, Interest, Market, Memory, Registry, Strategy, VenueError,
@@ -229,7 +229,7 @@ async fn feed(server: &Server, looks: Looks) -> Duration {
 struct Following {
     inner: VenueFeed,
     clock: Arc<Follower>,
-    began: Arc<std::sync::OnceLock<Instant>>,
+    began: Arc<OnceLock<Instant>>,
 }
 
 #[async_trait]
@@ -244,26 +244,44 @@ impl MarketFeed for Following {
     }
 }
 
+/// A node that reads a server.
+pub(crate) struct Reading {
+    pub(crate) node: Node,
+    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) clock: Arc<Follower>,
+    /// When it had the first trade.
+    began: Arc<OnceLock<Instant>>,
+    pub(crate) folder: tempfile::TempDir,
+}
+
+impl Reading {
+    pub(crate) async fn start(server: &Server, looks: Looks) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SqliteOptions::new(folder.path().join("arb.db"));
+        let store = Arc::new(options.open().await.unwrap());
+        let clock = Arc::new(Follower::new(server.tape.trades[0].ts));
+        let began = Arc::new(OnceLock::new());
+        let log = LogOptions::new(folder.path().join("log"));
+        let mut options = NodeOptions::new(config(looks), registry(&server.times), log);
+        options.clock = Arc::clone(&clock) as Arc<dyn Clock>;
+        options.store = Some(Arc::clone(&store) as Arc<dyn Store>);
+        let (port, own, first) = (server.port, Arc::clone(&clock), Arc::clone(&began));
+        options.feeds = vec![Feed {
+            name: "market".to_owned(),
+            instruments: vec![InstrumentId(0)],
+            open: Box::new(move |_: &Resume| {
+                let (clock, began) = (Arc::clone(&own), Arc::clone(&first));
+                let inner = venue_feed(port, Arc::clone(&clock) as Arc<dyn Clock>);
+                Box::new(Following { inner, clock, began }) as Box<dyn MarketFeed>
+            }),
+        }];
+        let node = Node::start(options).await.unwrap();
+        Self { node, store, clock, began, folder }
+    }
+}
+
 async fn node(server: &Server, looks: Looks) -> (Duration, Duration) {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Arc::new(SqliteOptions::new(folder.path().join("arb.db")).open().await.unwrap());
-    let clock = Arc::new(Follower::new(server.tape.trades[0].ts));
-    let began = Arc::new(std::sync::OnceLock::new());
-    let log = LogOptions::new(folder.path().join("log"));
-    let mut options = NodeOptions::new(config(looks), registry(&server.times), log);
-    options.clock = Arc::clone(&clock) as Arc<dyn Clock>;
-    options.store = Some(Arc::clone(&store) as Arc<dyn Store>);
-    let (port, own, first) = (server.port, Arc::clone(&clock), Arc::clone(&began));
-    options.feeds = vec![Feed {
-        name: "market".to_owned(),
-        instruments: vec![InstrumentId(0)],
-        open: Box::new(move |_: &Resume| {
-            let clock = Arc::clone(&own);
-            let inner = venue_feed(port, Arc::clone(&clock) as Arc<dyn Clock>);
-            Box::new(Following { inner, clock, began: Arc::clone(&first) }) as Box<dyn MarketFeed>
-        }),
-    }];
-    let node = Node::start(options).await.unwrap();
+    let Reading { node, store, began, folder: _folder, .. } = Reading::start(server, looks).await;
     let (handle, count) = (node.handle(), server.tape.trades.len() as u64);
     // The feed also tells of its streams: a few events more than trades.
     while handle.metrics().events < count {
@@ -279,7 +297,7 @@ async fn node(server: &Server, looks: Looks) -> (Duration, Duration) {
     (took, stored_after)
 }
 
-async fn is_stored(store: &arb::sqlite::SqliteStore, count: u64) -> bool {
+async fn is_stored(store: &SqliteStore, count: u64) -> bool {
     use arb::port::InstrumentStore as _;
     let catalog = store.catalog().await.unwrap();
     let Some(of) = catalog.find(Market::Um, "BTCUSDT") else { return false };

@@ -53,9 +53,9 @@ impl Server {
     }
 }
 
-/// The tape of so many trades.
-pub(crate) fn tape(count: usize) -> Arc<Tape> {
-    let (trades, mut ends, mut bytes) = (trades(count), Vec::new(), Vec::new());
+/// The tape of so many trades, so many times as fast as a day's.
+pub(crate) fn tape(count: usize, faster: i64) -> Arc<Tape> {
+    let (trades, mut ends, mut bytes) = (trades(count, faster), Vec::new(), Vec::new());
     for trade in &trades {
         put(&mut bytes, frame(trade).as_bytes());
         ends.push(bytes.len());
@@ -95,7 +95,8 @@ fn serve(socket: TcpStream, frames: &Frames) {
     if path.contains("market") {
         let _ = match frames.pace {
             Pace::FlatOut => flat_out(socket, frames),
-            Pace::PerSecond(rate) => steadily(socket, frames, rate),
+            Pace::PerSecond(rate) => steadily(socket, frames, rate, spin),
+            Pace::Gently(rate) => steadily(socket, frames, rate, sleep),
         };
     }
     // Open until the client goes.
@@ -106,15 +107,28 @@ fn flat_out(socket: &mut TcpStream, frames: &Frames) -> std::io::Result<()> {
     frames.tape.bytes.chunks(1 << 16).try_for_each(|chunk| socket.write_all(chunk))
 }
 
-/// One write a frame, spinning in between.
-fn steadily(socket: &mut TcpStream, frames: &Frames, rate: u64) -> std::io::Result<()> {
+fn spin(until: Instant) {
+    while Instant::now() < until {
+        std::hint::spin_loop();
+    }
+}
+
+fn sleep(until: Instant) {
+    std::thread::sleep(until.saturating_duration_since(Instant::now()));
+}
+
+/// One write a frame, and something else in between.
+fn steadily(
+    socket: &mut TcpStream,
+    frames: &Frames,
+    rate: u64,
+    wait: fn(Instant),
+) -> std::io::Result<()> {
     let step = Duration::from_nanos(1_000_000_000 / rate);
     let mut next = Instant::now() + Duration::from_millis(200);
     let mut start = 0;
     for (place, end) in frames.tape.ends.iter().enumerate() {
-        while Instant::now() < next {
-            std::hint::spin_loop();
-        }
+        wait(next);
         next += step;
         frames.times.send(place);
         socket.write_all(&frames.tape.bytes[start..*end])?;

@@ -12,7 +12,10 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Pace {
     FlatOut,
+    /// Spinning between frames.
     PerSecond(u64),
+    /// Sleeping between frames, which leaves the core to others.
+    Gently(u64),
 }
 
 /// Keeps this thread, and those it starts, on one core.
@@ -30,14 +33,14 @@ pub(crate) fn unpin() {
     let _ = sched_setaffinity(None, &set);
 }
 
-/// Trades of a busy market: those of a generated day, twelve times as fast.
-pub(crate) fn trades(count: usize) -> Vec<Trade> {
+/// Trades of a busy market: those of a generated day, so many times as fast.
+pub(crate) fn trades(count: usize, faster: i64) -> Vec<Trade> {
     let mut trades: Vec<Trade> =
         TapeGenerator::new(GeneratorConfig::btcusdt(20_240_601)).take(count).collect();
     let first = trades[0].ts;
     for trade in &mut trades {
         let millis = trade.ts.since(first) / 1_000_000;
-        trade.ts = first.plus(millis / 12 * 1_000_000);
+        trade.ts = first.plus(millis / faster * 1_000_000);
     }
     trades
 }
@@ -81,6 +84,11 @@ impl Times {
 
     fn now(&self) -> u64 {
         self.began.elapsed().as_nanos() as u64
+    }
+
+    /// How many were decided so far, from the first on.
+    pub(crate) fn decided(&self) -> usize {
+        self.decided.partition_point(|at| at.load(Ordering::Relaxed) > 0)
     }
 
     pub(crate) fn send(&self, place: usize) {

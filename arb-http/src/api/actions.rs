@@ -46,7 +46,7 @@ struct Acted {
     state: RiskState,
 }
 
-/// NoInput to be told.
+/// Nothing to be told.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NoInput {}

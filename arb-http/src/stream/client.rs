@@ -21,6 +21,8 @@ use crate::metrics::{OpenStream, StreamKind};
 const RECHECK: Duration = Duration::from_secs(30);
 /// How old a message may become before its client counts as too slow.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How old the next message is at least where a connection was not written to any more.
+const STALLED: Duration = Duration::from_secs(15);
 
 /// Why a stream ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +77,8 @@ pub(super) struct Client {
     recheck: Interval,
     /// It must be asked whether the client may go on, before it hears more.
     is_in_doubt: bool,
+    /// It was counted as too slow.
+    is_dropped: bool,
     _seat: Seat,
     _counted: OpenStream,
 }
@@ -102,6 +106,7 @@ impl Client {
             changes,
             recheck,
             is_in_doubt: false,
+            is_dropped: false,
             _seat: seat,
             _counted: app.streams.open(kind),
             app: app.clone(),
@@ -114,8 +119,10 @@ impl Client {
     }
 
     /// Counts it as too slow.
-    pub(super) fn too_slow(&self) -> End {
-        self.app.streams.dropped();
+    pub(super) fn too_slow(&mut self) -> End {
+        if !std::mem::replace(&mut self.is_dropped, true) {
+            self.app.streams.dropped();
+        }
         End::Slow
     }
 
@@ -161,6 +168,22 @@ impl Client {
             Err(ApiError::Unauthorised | ApiError::Forbidden(_)) => false,
             // Nobody can be asked at this moment; the next time decides.
             Err(_) => true,
+        }
+    }
+}
+
+impl Drop for Client {
+    /// A connection that takes nothing more is cut off without a word: its client was too slow too.
+    fn drop(&mut self) {
+        let mut cursor = self.cursor;
+        let is_stalled = match self.app.hub.behind(&mut cursor, &self.listener.wanted) {
+            Behind::Lost => true,
+            Behind::Next(next) => next.first().is_some_and(|message| {
+                message.number > self.behind_until && message.made_at.elapsed() >= STALLED
+            }),
+        };
+        if is_stalled {
+            self.too_slow();
         }
     }
 }

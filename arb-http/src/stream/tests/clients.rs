@@ -126,6 +126,29 @@ async fn a_client_that_reads_half_a_minute_late_is_dropped_others_go_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_whose_connection_takes_nothing_counts_as_dropped_and_one_that_leaves_does_not() {
+    let world = World::new(HttpOptions::default()).await;
+    let token = world.token(UserRole::User).await;
+    let dropped = || {
+        let mut text = crate::metrics::Text::default();
+        world.app.streams.write(&mut text);
+        let text = text.finish();
+        let line = text.lines().find(|line| line.starts_with("arb_http_streams_dropped_total"));
+        line.unwrap().rsplit(' ').next().unwrap().parse::<u64>().unwrap()
+    };
+    let mut leaves = client(&world, &token, &["risk"]).await;
+    assert!(matches!(leaves.next().await, Step::Messages(_)));
+    let mut stalls = client(&world, &token, &["risk"]).await;
+    assert!(matches!(stalls.next().await, Step::Messages(_)));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    drop(leaves);
+    assert_eq!(dropped(), 0);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    drop(stalls);
+    assert_eq!(dropped(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn news_is_told_once() {
     let world = World::new(HttpOptions::default()).await;
     let token = world.token(UserRole::User).await;
