@@ -27,6 +27,8 @@ use crate::error::ApiError;
 
 /// Bytes below which compressing does not pay.
 const GZIP_FROM: usize = 1_024;
+/// Headers of an answer when it leaves, about.
+const MOST_HEADERS: usize = 12;
 
 /// A finished JSON body with its tag.
 #[derive(Debug)]
@@ -77,6 +79,8 @@ impl Finished {
             Response::new(Body::from(variant.bytes.clone()))
         };
         let headers = response.headers_mut();
+        // With those that are set on the way out.
+        headers.reserve(MOST_HEADERS);
         if gzip.is_some() {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }

@@ -5,16 +5,19 @@
 //! status and the time, never a query, a header or a body.
 
 use std::any::Any;
+use std::convert::Infallible;
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-use std::time::Instant;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use axum::Json;
-use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tower::{Layer, Service};
 use tracing::Instrument as _;
 
 use crate::app::App;
@@ -27,43 +30,119 @@ const CONTENT_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 const LONGEST_ID: usize = 64;
 const NO_ROUTE: &str = "none";
 
-/// The outermost layer.
-pub(crate) async fn edge(State(app): State<App>, request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let id = request_id(&app, request.headers());
-    let method = request.method().clone();
-    let path: Arc<str> = match request.extensions().get::<MatchedPath>() {
-        Some(matched) => Arc::from(matched.as_str()),
-        None => Arc::from(NO_ROUTE),
-    };
-    let span = tracing::debug_span!("request", id = ?id, %method, path = %path);
-    let mut response = answer(&app, request, next).instrument(span.clone()).await;
-    let status = response.status();
-    span.in_scope(|| {
-        if status.is_server_error() {
-            let cause = response.extensions().get::<Cause>().map(|cause| chain(&cause.0));
-            tracing::error!(id = ?id, %method, path = %path, status = status.as_u16(), cause);
-        } else {
-            let micros = started.elapsed().as_micros();
-            tracing::debug!(status = status.as_u16(), micros, "answered");
-        }
-    });
-    response = in_form(response, &id);
-    finish(response.headers_mut(), id);
-    app.requests.count((&method, path), status, started.elapsed());
-    response
+/// The outermost layer, written out so that what lies inside of it is not copied for each request.
+#[derive(Clone)]
+pub(crate) struct Edge(App);
+
+impl Edge {
+    pub(crate) const fn new(app: App) -> Self {
+        Self(app)
+    }
 }
 
-async fn answer(app: &App, request: Request, next: Next) -> Response {
-    let limit = app.host.options.max_body_bytes;
-    let announced = request.headers().get(header::CONTENT_LENGTH);
-    let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > limit as u64) {
-        return ApiError::TooLarge { limit }.into_response();
+impl<S> Layer<S> for Edge {
+    type Service = Edged<S>;
+
+    fn layer(&self, inner: S) -> Edged<S> {
+        Edged { app: self.0.clone(), inner }
     }
-    let inside = AssertUnwindSafe(next.run(request)).catch_unwind();
-    match tokio::time::timeout(app.host.options.request_timeout, inside).await {
-        Ok(Ok(response)) => response,
+}
+
+/// A service behind the edge.
+#[derive(Clone)]
+pub(crate) struct Edged<S> {
+    app: App,
+    inner: S,
+}
+
+impl<S> Service<Request> for Edged<S>
+where
+    S: Service<Request, Error = Infallible>,
+    S::Response: IntoResponse,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let passing = Passing::new(&self.app, &request);
+        let limit = self.app.host.options.max_body_bytes;
+        let inside = match announced(request.headers()) {
+            Some(length) if length > limit as u64 => Err(ApiError::TooLarge { limit }),
+            _ => Ok(self.inner.call(request)),
+        };
+        let app = self.app.clone();
+        Box::pin(async move { Ok(passing.answer(&app, inside).await) })
+    }
+}
+
+/// Length of the body, where the caller announced it.
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// A request on its way, as the log and the figures name it.
+struct Passing {
+    started: Instant,
+    id: HeaderValue,
+    method: Method,
+    path: Option<MatchedPath>,
+}
+
+impl Passing {
+    fn new(app: &App, request: &Request) -> Self {
+        Self {
+            started: Instant::now(),
+            id: request_id(app, request.headers()),
+            method: request.method().clone(),
+            path: request.extensions().get().cloned(),
+        }
+    }
+
+    async fn answer<R: IntoResponse>(
+        self,
+        app: &App,
+        inside: Result<impl Future<Output = Result<R, Infallible>>, ApiError>,
+    ) -> Response {
+        let Self { started, id, method, path } = self;
+        let path = path.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
+        let span = tracing::debug_span!("request", id = ?id, %method, path);
+        let mut response = match inside {
+            Ok(inside) => {
+                within(app.host.options.request_timeout, inside).instrument(span.clone()).await
+            }
+            Err(error) => error.into_response(),
+        };
+        let status = response.status();
+        span.in_scope(|| {
+            if status.is_server_error() {
+                let cause = response.extensions().get::<Cause>().map(|cause| chain(&cause.0));
+                tracing::error!(id = ?id, %method, path, status = status.as_u16(), cause);
+            } else {
+                let (status, micros) = (status.as_u16(), || started.elapsed().as_micros());
+                tracing::debug!(status, micros = micros(), "answered");
+            }
+        });
+        response = in_form(response, &id);
+        finish(response.headers_mut(), id);
+        app.requests.count((&method, path), status, started.elapsed());
+        response
+    }
+}
+
+/// The answer, also of a handler that panics or takes too long.
+async fn within<R: IntoResponse>(
+    limit: Duration,
+    inside: impl Future<Output = Result<R, Infallible>>,
+) -> Response {
+    match tokio::time::timeout(limit, AssertUnwindSafe(inside).catch_unwind()).await {
+        Ok(Ok(Ok(response))) => response.into_response(),
+        Ok(Ok(Err(never))) => match never {},
         Ok(Err(panic)) => ApiError::internal(Panicked(words(&*panic))).into_response(),
         Err(_) => ApiError::Busy.into_response(),
     }
@@ -101,7 +180,7 @@ fn request_id(app: &App, headers: &HeaderMap) -> HeaderValue {
     };
     let given = headers.get(REQUEST_ID).filter(is_sane).cloned();
     given.unwrap_or_else(|| {
-        HeaderValue::from_str(&app.request_id()).unwrap_or(HeaderValue::from_static("none"))
+        HeaderValue::try_from(app.request_id()).unwrap_or(HeaderValue::from_static("none"))
     })
 }
 

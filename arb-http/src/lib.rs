@@ -31,6 +31,7 @@ mod auth;
 pub mod body;
 mod cache;
 mod coins;
+mod cross_origin;
 mod dashboard;
 mod edge;
 mod error;

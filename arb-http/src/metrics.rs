@@ -20,11 +20,16 @@ const BOUNDS: [f64; 9] = [0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0];
 /// Requests by method, pattern of the path and status.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
-    series: RwLock<BTreeMap<(Route, u16), Arc<AtomicU64>>>,
-    latency: RwLock<BTreeMap<Route, Arc<Latency>>>,
+    /// By pattern and method.
+    routes: RwLock<BTreeMap<Box<str>, BTreeMap<&'static str, Route>>>,
 }
 
-type Route = (&'static str, Arc<str>);
+/// The requests of a route.
+#[derive(Debug, Default)]
+struct Route {
+    statuses: BTreeMap<u16, AtomicU64>,
+    latency: Latency,
+}
 
 #[derive(Debug, Default)]
 struct Latency {
@@ -36,45 +41,53 @@ impl Requests {
     /// Counts a request.
     pub(crate) fn count(
         &self,
-        (method, path): (&Method, Arc<str>),
+        (method, path): (&Method, &str),
         status: StatusCode,
         took: Duration,
     ) {
-        let route = (method_name(method), path);
-        entry(&self.latency, &route).add(took);
-        entry(&self.series, &(route, status.as_u16())).fetch_add(1, Ordering::Relaxed);
+        let (method, status) = (method_name(method), status.as_u16());
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        let route = routes.get(path).and_then(|methods| methods.get(method));
+        if let Some(route) = route
+            && let Some(count) = route.statuses.get(&status)
+        {
+            count.fetch_add(1, Ordering::Relaxed);
+            route.latency.add(took);
+            return;
+        }
+        drop(routes);
+        let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
+        let route = routes.entry(path.into()).or_default().entry(method).or_default();
+        route.statuses.entry(status).or_default().fetch_add(1, Ordering::Relaxed);
+        route.latency.add(took);
     }
 
     /// Writes the figures.
     pub(crate) fn write(&self, text: &mut Text) {
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        let each = || {
+            routes.iter().flat_map(|(path, methods)| {
+                methods.iter().map(move |(method, route)| (*method, &**path, route))
+            })
+        };
         text.family("arb_http_requests_total", "counter", "Requests that were answered.");
-        let series = self.series.read().unwrap_or_else(PoisonError::into_inner);
-        for (((method, path), status), count) in &*series {
-            let status = status.to_string();
-            let labels = [("method", *method), ("path", path), ("status", &status)];
-            text.sample("", &labels, count.load(Ordering::Relaxed));
+        for (method, path, route) in each() {
+            for (status, count) in &route.statuses {
+                let status = status.to_string();
+                let labels = [("method", method), ("path", path), ("status", &status)];
+                text.sample("", &labels, count.load(Ordering::Relaxed));
+            }
         }
-        drop(series);
         let help = "Time until an answer began.";
         text.family("arb_http_request_duration_seconds", "histogram", help);
-        let latency = self.latency.read().unwrap_or_else(PoisonError::into_inner);
-        for ((method, path), latency) in &*latency {
+        for (method, path, Route { latency, .. }) in each() {
             let counts: Vec<u64> =
                 latency.counts.iter().map(|count| count.load(Ordering::Relaxed)).collect();
             let sum = Duration::from_micros(latency.sum_us.load(Ordering::Relaxed));
-            let labels = [("method", *method), ("path", path)];
+            let labels = [("method", method), ("path", path)];
             text.histogram(&labels, (&BOUNDS, &counts), sum.as_secs_f64());
         }
     }
-}
-
-/// The value of a key, which is made when it is missing.
-fn entry<K: Ord + Clone, V: Default>(map: &RwLock<BTreeMap<K, Arc<V>>>, key: &K) -> Arc<V> {
-    let found = map.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned();
-    found.unwrap_or_else(|| {
-        let mut map = map.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(map.entry(key.clone()).or_default())
-    })
 }
 
 impl Latency {
@@ -169,11 +182,11 @@ mod tests {
     #[test]
     fn requests_are_told_by_route_and_status() {
         let requests = Requests::default();
-        let route = || Arc::from("/api/users/{id}");
-        requests.count((&Method::GET, route()), StatusCode::OK, Duration::from_micros(700));
-        requests.count((&Method::GET, route()), StatusCode::OK, Duration::from_secs(9));
+        let route = "/api/users/{id}";
+        requests.count((&Method::GET, route), StatusCode::OK, Duration::from_micros(700));
+        requests.count((&Method::GET, route), StatusCode::OK, Duration::from_secs(9));
         let odd = Method::from_bytes(b"EVIL\x21").unwrap();
-        requests.count((&odd, route()), StatusCode::METHOD_NOT_ALLOWED, Duration::ZERO);
+        requests.count((&odd, route), StatusCode::METHOD_NOT_ALLOWED, Duration::ZERO);
         let mut text = Text::default();
         requests.write(&mut text);
         let text = text.finish();

@@ -7,14 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{HeaderName, HeaderValue, Method, header};
-use axum::middleware::from_fn_with_state;
+use axum::body::HttpBody;
+use axum::http::{HeaderName, HeaderValue, Method, Response, header};
 use tower::ServiceBuilder;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, Predicate};
 use tower_http::cors::CorsLayer;
 
 use crate::app::App;
-use crate::edge::{REQUEST_ID, edge};
+use crate::cross_origin::CrossOrigin;
+use crate::edge::{Edge, REQUEST_ID};
 use crate::host::{Host, HttpOptions};
 use crate::{api, dashboard, openapi};
 
@@ -30,10 +32,21 @@ pub(crate) fn routed(app: App) -> Router {
         .merge(openapi::pages(&document))
         .merge(dashboard::routes());
     let layers = ServiceBuilder::new()
-        .layer(from_fn_with_state(app.clone(), edge))
-        .layer(cors(&app.host.options))
-        .layer(CompressionLayer::new().gzip(true));
+        .layer(Edge::new(app.clone()))
+        .layer(CrossOrigin::new(cors(&app.host.options)))
+        .layer(CompressionLayer::new().gzip(true).compress_when(Unfinished));
     all.layer(layers).with_state(app)
+}
+
+/// Answers that are not compressed yet: those with a tag were finished once for all callers.
+#[derive(Clone, Copy)]
+struct Unfinished;
+
+impl Predicate for Unfinished {
+    fn should_compress<B: HttpBody>(&self, response: &Response<B>) -> bool {
+        let is_finished = response.headers().contains_key(header::ETAG);
+        !is_finished && DefaultPredicate::new().should_compress(response)
+    }
 }
 
 fn cors(options: &HttpOptions) -> CorsLayer {

@@ -7,7 +7,7 @@ use arb_core::port::RateSnapshot;
 use arb_core::stats::{CarryTerms, Opportunity};
 use arb_core::time::DAY;
 use arb_core::{AccountConfig, Decimal};
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Deserialize;
@@ -48,10 +48,10 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         (status = 304, description = "The caller has the newest body."),
     )
 )]
-async fn rates(State(app): State<App>, asked: HeaderMap) -> Result<Response, ApiError> {
+async fn rates(State(app): State<App>, asked: Request) -> Result<Response, ApiError> {
     let view = app.host.desk.snapshot();
     let finished = app.rates.of(&view, app.coins())?;
-    Ok(finished.respond(&asked, "public, max-age=3"))
+    Ok(finished.respond(asked.headers(), "public, max-age=3"))
 }
 
 /// Settled funding of the last 7 days, coin by coin and of all in equal parts.
