@@ -78,6 +78,13 @@ async fn run(seed: u64, part: &Part) -> Found {
     while tokio::time::Instant::now() < ends {
         tokio::time::sleep(part.look_every).await;
         memory_mb.push(resident_mb());
+        // A day takes an hour and more: whoever waits sees that it goes on.
+        println!(
+            "{} looks, {} MB, {:.0} s",
+            memory_mb.len(),
+            resident_mb(),
+            started.elapsed().as_secs_f64()
+        );
     }
     // What is still missing is fetched in calm weather.
     place.calm().await;
