@@ -5,6 +5,8 @@ use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
+use utoipa::openapi::Schema;
+use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -179,13 +181,21 @@ async fn keys(
     Ok(Json(keys.into_iter().map(KeyBody::from).collect()))
 }
 
+fn key_name() -> Schema {
+    // More than spaces, and no control characters.
+    let line = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$";
+    let text = ObjectBuilder::new().schema_type(SchemaType::Type(Type::String));
+    let text = text.description(Some("What its owner calls it, in one line."));
+    text.min_length(Some(1)).max_length(Some(64)).pattern(Some(line)).into()
+}
+
 /// An API key that is wanted.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct KeyInput {
-    /// What its owner calls it.
-    #[schema(inline)]
-    name: Text<1, 100>,
+    /// What its owner calls it, in one line.
+    #[schema(schema_with = key_name)]
+    name: Text<1, 64>,
     /// What it may do; never more than its owner.
     #[schema(value_type = Vec<ScopeName>, min_items = 1, max_items = 3)]
     scopes: Vec<Scope>,
