@@ -87,10 +87,13 @@ const readPositions = async () => {
 };
 const readCloses = async (symbol, interval, limit) => (await get("api/kline", { symbol, interval, limit })).data.map((bar) => bar.close).filter(Number.isFinite);
 const readHistory = async () => {
-  // A day, or the last hours of an engine that is younger.
+  // A day, or the last hours of an engine that is younger, or what was settled before it started.
+  const settled = await get("api/history", { days: 7 });
   const all = await Promise.all(coins().map(async (coin) => {
     const day = await readCloses(coin, "15m", 96);
-    return [coin, day.length < YOUNG ? await readCloses(coin, "1m", 180) : day];
+    if (day.length >= YOUNG) return [coin, day];
+    const hours = await readCloses(coin, "1m", 180);
+    return [coin, hours.length >= YOUNG ? hours : (settled[coin] ?? []).map((each) => each.funding_rate)];
   }));
   known.history = Object.fromEntries(all);
   tell("history");

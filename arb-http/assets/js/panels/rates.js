@@ -63,7 +63,7 @@ function flash(element, by) {
   element.classList.add(by > 0 ? "up" : "down");
 }
 
-// Settled and running rates of a day where the user may read them, else what came since the start.
+// Rates of the last day or week where the user may read them, else what came since the start.
 function history(key) {
   const enough = (points) => points?.length >= LEAST;
   return [known.history[key], seen.get(key)].find(enough) ?? NOTHING;
