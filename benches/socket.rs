@@ -19,7 +19,8 @@
     clippy::cast_precision_loss,
     clippy::cast_sign_loss,
     clippy::float_cmp,
-    reason = "a benchmark may stop at its first surprise"
+    dead_code,
+    reason = "a benchmark may stop at its first surprise, and shares files with others"
 )]
 
 #[path = "bare.rs"]

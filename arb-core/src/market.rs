@@ -121,10 +121,15 @@ impl MarketState {
         }
     }
 
+    /// The quote, where it is younger than 10 s.
+    pub(crate) fn fresh_quote(&self, now: Timestamp) -> Option<Quote> {
+        self.quote.filter(|quote| now.since(quote.ts) <= QUOTE_MAX_AGE)
+    }
+
     /// (ask − bid) ÷ mid of a quote younger than 10 s.
     #[must_use]
     pub fn quoted_spread(&self, now: Timestamp) -> Option<Decimal> {
-        let quote = self.quote.filter(|quote| now.since(quote.ts) <= QUOTE_MAX_AGE)?;
+        let quote = self.fresh_quote(now)?;
         let (bid, ask) = (quote.best_bid.to_decimal(), quote.best_ask.to_decimal());
         ((ask - bid) * Decimal::TWO).checked_div(ask + bid)
     }
@@ -153,8 +158,7 @@ impl MarketState {
         quoted: impl Fn(&Quote) -> Price,
         (sign, round): (Decimal, Round),
     ) -> Option<Price> {
-        let fresh = self.quote.filter(|quote| now.since(quote.ts) <= QUOTE_MAX_AGE);
-        if let Some(quote) = fresh {
+        if let Some(quote) = self.fresh_quote(now) {
             return Some(quoted(&quote));
         }
         let factor = Decimal::ONE + self.spread / Decimal::TWO * sign;

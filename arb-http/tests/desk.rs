@@ -37,6 +37,7 @@ fn rate(instrument: InstrumentId, mark: &str, rate: &str) -> RateSnapshot {
         funding_rate: Some(decimal(rate)),
         funding_interval_hours: Some(8),
         next_funding_at: Some(at(4 * 3_600)),
+        tradable_basis: (instrument == BTC).then(|| Decimal::new(-123_456, 8)),
     }
 }
 

@@ -109,6 +109,7 @@ fn rates() -> Vec<RateSnapshot> {
         funding_rate: (n % 5 != 0).then(|| arb_core::Decimal::new(100 + n % 13, 6)),
         funding_interval_hours: Some(8),
         next_funding_at: Some(at(4 * 3_600)),
+        tradable_basis: (instrument == BTC).then(|| arb_core::Decimal::new(-123_456, 8)),
     };
     (0..180).flat_map(|n| [of(BTC, n), of(ETH, n)]).collect()
 }

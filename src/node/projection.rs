@@ -129,7 +129,8 @@ impl Chunk {
         let is_due = self.rates_at.is_none_or(|last| at.since(last) >= self.rates_every);
         let before = self.snapshots.len();
         if is_due {
-            self.snapshots.extend(self.rates.snapshots(at));
+            let basis = |perp| cell.engine.tradable_basis(perp, at);
+            self.snapshots.extend(self.rates.snapshots(at, basis));
         }
         if self.snapshots.len() > before {
             self.rates_at = Some(at);

@@ -5,6 +5,9 @@
 use arb_core::port::RateSnapshot;
 use arb_core::{Decimal, Event, EventKind, InputValue, InstrumentId, Mark, Timestamp};
 
+/// A ten-thousandth of a basis point.
+const BASIS_DECIMALS: u32 = 8;
+
 /// The newest rates of an instrument.
 #[derive(Clone, Copy, Debug, Default)]
 struct Rates {
@@ -47,8 +50,12 @@ impl RateBoard {
         self.rates.get_mut(index).unwrap_or_else(|| unreachable!("it was made a moment ago"))
     }
 
-    /// The rates of every instrument that has a mark price, by id.
-    pub(super) fn snapshots(&self, at: Timestamp) -> impl Iterator<Item = RateSnapshot> {
+    /// The rates of every instrument that has a mark price, by id; `basis` tells what can be traded.
+    pub(super) fn snapshots(
+        &self,
+        at: Timestamp,
+        basis: impl Fn(InstrumentId) -> Option<Decimal>,
+    ) -> impl Iterator<Item = RateSnapshot> {
         let all = (0..).map(InstrumentId).zip(&self.rates);
         all.filter_map(move |(instrument, rates)| {
             let mark = rates.mark?;
@@ -60,6 +67,7 @@ impl RateBoard {
                 funding_rate: rates.funding_rate,
                 funding_interval_hours: rates.interval_hours,
                 next_funding_at: rates.next_funding_at,
+                tradable_basis: basis(instrument).map(|basis| basis.round_dp(BASIS_DECIMALS)),
             })
         })
     }

@@ -95,7 +95,8 @@ impl Viewer {
     fn gather(&mut self, cell: &Cell, at: Timestamp) {
         let engine = &cell.engine;
         self.gathered_at = Some(at);
-        self.rates = Some(self.board.snapshots(at).collect());
+        let basis = |perp| engine.tradable_basis(perp, at);
+        self.rates = Some(self.board.snapshots(at, basis).collect());
         self.rules = engine.rule_readings().into();
         self.signals = engine.decisions().cloned().collect();
         let count = engine.config().map_or(0, |config| config.instruments.len());
@@ -110,8 +111,8 @@ impl Viewer {
 #[cfg(test)]
 mod tests {
     use arb_core::{
-        Command, EngineConfig, EventKind, Instrument, InstrumentConfig, Mark, PaperVenue, Registry,
-        Rule, Trade,
+        Command, EngineConfig, EventKind, Instrument, InstrumentConfig, Mark, PaperVenue, Quote,
+        Registry, Rule, Trade,
     };
 
     use super::*;
@@ -139,8 +140,11 @@ mod tests {
 
     impl Scene {
         fn new() -> Self {
-            let config = config(&["BTCUSDT", "ETHUSDT"]);
-            let cell = Cell::new(Engine::new(Registry::builtin()), PaperVenue::new(&config));
+            Self::of(&config(&["BTCUSDT", "ETHUSDT"]))
+        }
+
+        fn of(config: &EngineConfig) -> Self {
+            let cell = Cell::new(Engine::new(Registry::builtin()), PaperVenue::new(config));
             let mut own = Self { cell, viewer: Viewer::default() };
             own.send(&config.to_event(START).unwrap());
             own
@@ -159,6 +163,12 @@ mod tests {
             let mark_price = price.parse().unwrap();
             let mark = Mark { instrument: BTC, ts: at, mark_price, index_price: None };
             self.send(&Event { at, kind: EventKind::Mark(mark) });
+        }
+
+        fn quote(&mut self, (instrument, ts): (InstrumentId, Timestamp), [bid, ask]: [&str; 2]) {
+            let (best_bid, best_ask) = (bid.parse().unwrap(), ask.parse().unwrap());
+            let quote = Quote { instrument, ts, best_bid, best_ask };
+            self.send(&Event { at: ts, kind: EventKind::Quote(quote) });
         }
 
         fn view(&mut self, at: Timestamp) -> View {
@@ -185,6 +195,26 @@ mod tests {
         assert_eq!(view.account.equity, "10000".parse().unwrap());
         assert!(view.rules.iter().any(|reading| reading.rule == Rule::Drawdown));
         assert!(view.rates.is_empty() && view.rows.is_empty(), "nothing has come yet");
+    }
+
+    #[test]
+    fn a_basis_that_can_be_traded_takes_fresh_quotes_of_both_markets() {
+        let mut config = config(&["1000PEPEUSDT"]);
+        let (tick, lot) = ("0.00000001".parse().unwrap(), "1".parse().unwrap());
+        let spec = Instrument::spot("PEPEUSDT", tick, lot);
+        config.instruments.push(InstrumentConfig { spec, spread_bps: 1.into() });
+        let mut scene = Scene::of(&config);
+        let basis = |scene: &mut Scene, at| {
+            scene.viewer.renew();
+            scene.view(at).rate(BTC).unwrap().tradable_basis.map(|basis| basis.to_string())
+        };
+        scene.mark(after(0), "0.01");
+        scene.quote((BTC, after(0)), ["0.01002", "0.01003"]);
+        assert_eq!(basis(&mut scene, after(0)), None, "no quote of the spot market");
+        scene.quote((InstrumentId(1), after(5_000)), ["0.00000999", "0.00001"]);
+        assert_eq!(basis(&mut scene, after(5_000)).as_deref(), Some("0.002"));
+        assert_eq!(basis(&mut scene, after(10_000)).as_deref(), Some("0.002"));
+        assert_eq!(basis(&mut scene, after(10_001)), None, "the perpetual's quote is old");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use arb::port::{BookStore as _, Desk as _, Mode, Page};
+use arb::port::{BookStore as _, Desk as _, MarketStore as _, Mode, Page};
 use arb::time::SECOND;
 use arb::{CarryNote, CarryStatus, Decimal, Market, Money, StrategyText, Timestamp};
 
@@ -49,6 +49,13 @@ async fn a_pair_opens_on_paper_holds_over_a_settlement_and_books_its_funding() {
     let spot = if opened.perp == pepe { "PEPEUSDT" } else { "BTCUSDT" };
     assert_eq!(Some(opened.spot), named(Market::Spot, spot));
     assert!(opened.perp == pepe || Some(opened.perp) == btc);
+    // Both markets of the pair are quoted, so hosts see what could be traded, and the store has it.
+    until(|| async { desk.snapshot().rate(opened.perp)?.tradable_basis }).await;
+    let stored = until(|| async {
+        let rates = live.store().latest_rates(live.catalog()).await.unwrap();
+        rates.iter().find(|row| row.instrument == opened.perp)?.tradable_basis
+    });
+    assert!(stored.await.abs() < Decimal::new(1, 2));
 
     let store = live.store();
     let perp = live.catalog().key(opened.perp).unwrap();

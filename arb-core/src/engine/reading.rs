@@ -7,12 +7,13 @@ use rust_decimal::Decimal;
 
 use super::{Core, Engine};
 use crate::event::FeedState;
+use crate::instrument::InstrumentId;
 use crate::market::MarketState;
 use crate::num::Money;
 use crate::output::Signal;
 use crate::port::{AccountView, RuleReading};
 use crate::risk::Rule;
-use crate::time::{DAY, HOUR, SECOND};
+use crate::time::{DAY, HOUR, SECOND, Timestamp};
 
 impl Engine {
     /// The account; none before the first configuration.
@@ -37,6 +38,18 @@ impl Engine {
     #[must_use]
     pub fn rule_readings(&self) -> Vec<RuleReading> {
         self.core.as_ref().map(Core::rule_readings).unwrap_or_default()
+    }
+
+    /// What one gets for a perpetual over what its coins cost on the spot market, less one: bid of
+    /// the perpetual ÷ (spot ask × coins of a contract) − 1. None without quotes of both markets
+    /// younger than 10 s.
+    #[must_use]
+    pub fn tradable_basis(&self, perp: InstrumentId, now: Timestamp) -> Option<Decimal> {
+        let of = self.core.as_ref()?.carry.spot_of(perp)?;
+        let quote = |id| self.market(id)?.fresh_quote(now);
+        let (sold, bought) = (quote(perp)?.best_bid, quote(of.spot)?.best_ask);
+        let cost = bought.to_decimal().checked_mul(Decimal::from(of.multiplier))?;
+        Some(sold.to_decimal().checked_div(cost)? - Decimal::ONE)
     }
 
     /// Whether an operator has paused it.

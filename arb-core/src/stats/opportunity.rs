@@ -42,6 +42,8 @@ pub struct Opportunity {
     pub index_price: Option<Price>,
     /// Mark over index, less one. What can be traded differs by spreads and by the coin's own pair.
     pub index_basis: Option<Decimal>,
+    /// Bid of the perpetual over what its coins cost on the spot market, less one.
+    pub tradable_basis: Option<Decimal>,
     /// Running estimate of the coming rate, per interval.
     pub funding_rate: Option<Decimal>,
     /// Hours between settlements.
@@ -84,6 +86,7 @@ impl Opportunity {
             mark_price: row.mark_price,
             index_price: row.index_price,
             index_basis: ratio.map(|ratio| ratio - Decimal::ONE),
+            tradable_basis: row.tradable_basis,
             funding_rate: row.funding_rate,
             interval_hours: row.funding_interval_hours,
             next_funding_at: row.next_funding_at,
@@ -154,6 +157,7 @@ mod tests {
             funding_rate: Some(rate.parse().unwrap()),
             funding_interval_hours: Some(8),
             next_funding_at: None,
+            tradable_basis: None,
         }
     }
 

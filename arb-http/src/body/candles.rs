@@ -275,6 +275,7 @@ mod tests {
                 funding_rate: (n % 3 != 0).then(|| Decimal::new(n * 17 % 29, 6)),
                 funding_interval_hours: None,
                 next_funding_at: None,
+                tradable_basis: None,
             })
             .collect();
         let of = |interval| {

@@ -115,7 +115,7 @@ pub(crate) fn opportunity(found: &Opportunity, costs: Decimal) -> OpportunityBod
         annualized: yearly(found.annualised),
         net_annualized: yearly(found.net_annualised),
         basis_bps: found.index_basis.map(bps),
-        tradable_basis_bps: None,
+        tradable_basis_bps: found.tradable_basis.map(bps),
         break_even_hours: found.break_even_hours.map(|hours| Num::round(hours, 2)),
         cost_bps: bps(costs),
     }

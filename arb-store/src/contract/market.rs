@@ -116,12 +116,14 @@ pub async fn rates_are_listed_and_the_newest_told(store: &impl Store) {
         funding_rate: Some(Decimal::new(-1, 6)),
         funding_interval_hours: Some(8),
         next_funding_at: Some(START.plus(8 * HOUR)),
+        tradable_basis: Some(Decimal::new(-12_345, 8)),
     };
     let bare = RateSnapshot {
         index_price: None,
         funding_rate: None,
         funding_interval_hours: None,
         next_funding_at: None,
+        tradable_basis: None,
         ..rate(ETH, 2, "1850.1")
     };
     let btc = [rate(BTC, 0, "28140.1"), rate(BTC, 2, "28140.2"), rate(BTC, 4, "28140.3")];

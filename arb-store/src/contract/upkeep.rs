@@ -96,6 +96,7 @@ pub async fn retention_of_other_tables_keeps_what_is_young(store: &impl Store) {
             funding_rate: None,
             funding_interval_hours: None,
             next_funding_at: None,
+            tradable_basis: None,
         };
         store.append_rates(&catalog, &[rate]).await.unwrap();
         let input = Input { instrument: BTC, as_of: at, value: InputValue::LongShortRatio(1.5) };

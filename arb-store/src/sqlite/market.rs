@@ -30,8 +30,8 @@ static INSERT_LIQUIDATIONS: LazyLock<Insert> = LazyLock::new(|| {
 });
 static INSERT_RATES: LazyLock<Insert> = LazyLock::new(|| {
     let head = "INSERT INTO rate_snapshots (instrument_id, time_ms, mark_price, index_price,
-        funding_rate, funding_interval_hours, next_funding_time_ms)";
-    Insert::new(head, 7, "ON CONFLICT DO NOTHING")
+        funding_rate, funding_interval_hours, next_funding_time_ms, tradable_basis)";
+    Insert::new(head, 8, "ON CONFLICT DO NOTHING")
 });
 
 /// An input with the stored number of its instrument and the time it became known.
@@ -132,7 +132,8 @@ async fn append_rates(
             .put(rate.index_price.map(arb_core::Price::units))
             .put(rate.funding_rate.map(|rate| rate.normalize().to_string()))
             .put(rate.funding_interval_hours.map(i32::from))
-            .put(rate.next_funding_at.map(Timestamp::as_millis));
+            .put(rate.next_funding_at.map(Timestamp::as_millis))
+            .put(rate.tradable_basis.map(|basis| basis.normalize().to_string()));
         Ok(())
     };
     INSERT_RATES.all(conn, rates, bind).await.map(|_| ())
@@ -196,6 +197,7 @@ fn rate_of(row: &SqliteRow, of: Listed) -> Result<RateSnapshot, StoreError> {
         funding_rate: cells.opt_decimal("funding_rate")?,
         funding_interval_hours: cells.small("funding_interval_hours")?,
         next_funding_at: cells.opt_ms("next_funding_time_ms")?,
+        tradable_basis: cells.opt_decimal("tradable_basis")?,
     })
 }
 

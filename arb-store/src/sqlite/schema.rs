@@ -14,9 +14,10 @@ use super::error::{damaged, failed};
 /// What made the file, in its header: `ARB1`.
 const APPLICATION_ID: i64 = 0x4152_4231;
 
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../../migrations/sqlite/0001_tables.sql"),
     include_str!("../../migrations/sqlite/0002_desk.sql"),
+    include_str!("../../migrations/sqlite/0003_tradable_basis.sql"),
 ];
 
 /// The newest schema this program knows.

@@ -27,6 +27,8 @@ pub struct RateSnapshot {
     pub funding_interval_hours: Option<u8>,
     /// Time of the coming settlement.
     pub next_funding_at: Option<Timestamp>,
+    /// Bid of the perpetual ÷ (spot ask × coins of a contract) − 1, where both are quoted.
+    pub tradable_basis: Option<Decimal>,
 }
 
 /// Funding and market inputs.

@@ -114,6 +114,7 @@ pub(super) fn rate(instrument: u16, mark: &str) -> RateSnapshot {
         funding_rate: Some(Decimal::new(1, 4)),
         funding_interval_hours: Some(8),
         next_funding_at: None,
+        tradable_basis: None,
     }
 }
 
