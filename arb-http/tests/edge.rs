@@ -70,6 +70,23 @@ async fn pages_of_configured_origins_may_call_and_no_others() {
     );
 }
 
+#[tokio::test]
+async fn a_tag_is_that_of_the_bytes_sent_and_caches_are_told_what_answers_depend_on() {
+    let caller = Caller::of(&Fixture::new().await);
+    let plain = caller.get("/api/rates", "").await;
+    let mut asked = request(Method::GET, "/api/rates", "", None);
+    asked.headers_mut().insert("accept-encoding", "gzip".parse().unwrap());
+    let packed = caller.send(asked).await;
+    let is_packed = packed.headers.contains_key("content-encoding");
+    assert_eq!(plain.headers["etag"] == packed.headers["etag"], !is_packed);
+    for answer in [plain, packed] {
+        let vary: Vec<_> = answer.headers.get_all("vary").iter().collect();
+        let vary =
+            vary.iter().filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",");
+        assert!(vary.contains("accept-encoding") && vary.contains("origin"), "{vary}");
+    }
+}
+
 const READS: &[&str] = &[
     "/api/stats",
     "/api/stats/ytd",
