@@ -23,10 +23,6 @@ use crate::commands::{
     indicators, invite, parity, rates, replay, run, sim, strategies, sweep, tape, user,
 };
 
-/// Answers of the REST host are many small allocations; this makes a tenth more of them a second.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Back-tests order-flow strategies on recorded Binance trades, exactly.
 #[derive(Debug, Parser)]
 #[command(name = "arb", version, about)]
