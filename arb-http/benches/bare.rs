@@ -1,5 +1,4 @@
-//! The limit of an HTTP answer: an axum handler that gives the bytes of a file, on the runtime that
-//! the host has too.
+//! The limit of an HTTP answer: an axum handler of one thread that gives the bytes of a file.
 //!
 //! `scripts/http-bench` runs `bare FILE` and reads the port from its first line.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark may stop at its first surprise")]
@@ -23,6 +22,6 @@ fn main() {
         return;
     };
     let body = Bytes::from(std::fs::read(file).unwrap());
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.unwrap().block_on(serve(body));
 }
