@@ -87,7 +87,6 @@ impl Finished {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(header::ETAG, variant.etag.clone());
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));
-        headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
         response
     }
 }

@@ -1,20 +1,15 @@
 //! Which pages of other origins may call.
 //!
 //! Invariant: a request of a page is judged by the CORS layer and nothing else. Others, which name
-//! no origin, do not pay for it; their answers vary by origin all the same, for caches on the way.
+//! no origin, do not pay for it.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use axum::http::{HeaderValue, Method, Request, Response, header};
-use futures_util::future::{Either, MapOk, TryFutureExt as _};
+use axum::http::{Method, Request, Response, header};
+use futures_util::future::Either;
 use tower::{Layer, Service};
 use tower_http::cors::{Cors, CorsLayer};
-
-/// What answers depend on, as the CORS layer says it.
-const VARY: HeaderValue = HeaderValue::from_static(
-    "origin, access-control-request-method, access-control-request-headers",
-);
 
 /// The CORS layer, for requests that name an origin.
 #[derive(Clone)]
@@ -41,8 +36,6 @@ pub(crate) struct Judged<S> {
     inner: S,
 }
 
-type Varying<F, B> = MapOk<F, fn(Response<B>) -> Response<B>>;
-
 impl<S, I, O> Service<Request<I>> for Judged<S>
 where
     S: Service<Request<I>, Response = Response<O>> + Clone,
@@ -50,7 +43,7 @@ where
 {
     type Response = Response<O>;
     type Error = S::Error;
-    type Future = Either<<Cors<S> as Service<Request<I>>>::Future, Varying<S::Future, O>>;
+    type Future = Either<<Cors<S> as Service<Request<I>>>::Future, S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -64,11 +57,6 @@ where
             let ready = std::mem::replace(&mut self.inner, copy);
             return Either::Left(self.cors.layer(ready).call(request));
         }
-        Either::Right(self.inner.call(request).map_ok(varying))
+        Either::Right(self.inner.call(request))
     }
-}
-
-fn varying<B>(mut response: Response<B>) -> Response<B> {
-    response.headers_mut().append(header::VARY, VARY);
-    response
 }

@@ -27,6 +27,10 @@ use crate::error::{ApiError, Cause, ErrorBody};
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// An answer of data shows nothing, runs nothing and is framed by nobody.
 const CONTENT_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
+/// What any answer may depend on, for caches on the way.
+const VARY: HeaderValue = HeaderValue::from_static(
+    "accept-encoding, origin, access-control-request-method, access-control-request-headers",
+);
 const LONGEST_ID: usize = 64;
 const NO_ROUTE: &str = "none";
 
@@ -124,8 +128,8 @@ impl Passing {
                 let cause = response.extensions().get::<Cause>().map(|cause| chain(&cause.0));
                 tracing::error!(id = ?id, %method, path, status = status.as_u16(), cause);
             } else {
-                let (status, micros) = (status.as_u16(), || started.elapsed().as_micros());
-                tracing::debug!(status, micros = micros(), "answered");
+                let status = status.as_u16();
+                tracing::debug!(status, micros = started.elapsed().as_micros(), "answered");
             }
         });
         response = in_form(response, &id);
@@ -216,6 +220,7 @@ fn in_form(response: Response, id: &HeaderValue) -> Response {
 
 /// Headers of every answer; those that a handler set stay.
 fn finish(headers: &mut HeaderMap, id: HeaderValue) {
+    headers.insert(header::VARY, VARY);
     headers.insert(REQUEST_ID, id);
     let mut default = |name: HeaderName, value: &'static str| {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
