@@ -27,6 +27,8 @@
 mod bare;
 #[path = "socket/clients.rs"]
 mod clients;
+#[path = "socket/node.rs"]
+mod node;
 #[path = "../arb-binance/benches/bare.rs"]
 mod scanner;
 #[path = "socket/server.rs"]
@@ -36,7 +38,8 @@ mod shared;
 
 use std::time::Duration;
 
-use self::clients::{Client, Looks, Outcome};
+use self::clients::{Client, Outcome};
+use self::node::Looks;
 use self::server::Server;
 use self::shared::{Pace, pin};
 

@@ -18,14 +18,10 @@
     reason = "a benchmark may stop at its first surprise, and takes what it needs of the others"
 )]
 
-#[path = "bare.rs"]
-mod bare;
-#[path = "socket/clients.rs"]
-mod clients;
 #[path = "streams/listeners.rs"]
 mod listeners;
-#[path = "../arb-binance/benches/bare.rs"]
-mod scanner;
+#[path = "socket/node.rs"]
+mod node;
 #[path = "socket/server.rs"]
 mod server;
 #[path = "socket/shared.rs"]
@@ -43,7 +39,7 @@ use arb::node::{Handle, WallClock};
 use arb::port::{Accounts as _, Origin, Scope, Store};
 use tokio::net::TcpListener;
 
-use self::clients::{Looks, Reading};
+use self::node::{Looks, Reading};
 use self::server::Server;
 use self::shared::Pace;
 
