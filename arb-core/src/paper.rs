@@ -13,12 +13,15 @@
 //! | stop | at the worse of stop and trigger trade, plus slippage; after a mark trigger at the next trade |
 //! | resting limit | at its price as maker, by a trade strictly through it, or in the queue ([`FillModel`]) |
 //!
-//! Where trades were missed, what rested is filled by them once they are known, at their own time;
-//! an IOC that opens risk and was still on its way ends unfilled.
+//! Where trades were missed, stops and limits wait until those are known or given up. They meet
+//! them, and what came meanwhile, in the venue's order and at each trade's own time; an order to
+//! close at once takes the present market. An IOC that opens risk and was still on its way ends
+//! unfilled.
 
 #![deny(clippy::float_arithmetic)]
 
 mod accept;
+mod catch_up;
 mod desk;
 mod fee;
 mod fill;

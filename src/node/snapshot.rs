@@ -1,6 +1,6 @@
 //! States of the engine and its venue in files, so that a restart need not run the whole log.
 //!
-//! Layout: magic `ARBS1\n`, length and CRC-32 of the payload, payload in postcard. Invariant: a
+//! Layout: magic `ARBS2\n`, length and CRC-32 of the payload, payload in postcard. Invariant: a
 //! file is whole or not there (written aside, synced, renamed); one that is damaged or of another
 //! engine is passed over for an older one, because the log behind it tells the same.
 
@@ -15,7 +15,7 @@ use super::error::NodeError;
 use super::replica::Replica;
 use crate::record::log::Seq;
 
-const MAGIC: &[u8] = b"ARBS1\n";
+const MAGIC: &[u8] = b"ARBS2\n";
 const FOLDER: &str = "snapshots";
 /// Snapshots kept: the newest, and one to fall back on.
 const KEPT: usize = 2;

@@ -57,13 +57,15 @@ fn die(place: &Place, with: With) -> Vec<Trade> {
 struct Later {
     hand: Hand,
     sent: Vec<Trade>,
+    /// The last missing trade that was brought.
+    brought: u64,
 }
 
 impl Later {
     async fn start(place: &Place, mut sent: Vec<Trade>, missed: Vec<Trade>) -> Self {
         sent.extend(missed);
         let hand = start(place, 15 * MINUTE, sent.len() as u64 + 1).await;
-        Self { hand, sent }
+        Self { hand, sent, brought: 0 }
     }
 
     /// Brings a trade of the present.
@@ -73,8 +75,15 @@ impl Later {
 
     /// Brings what the node lacks, as feeds do behind the first trade.
     async fn catch_up(&mut self) {
-        let known = self.hand.known();
-        let trades = self.sent.iter().filter(|trade| trade.id > known).copied().collect();
+        self.catch_up_but(0).await;
+    }
+
+    /// Brings all but the last few of the trades that the node lacks.
+    async fn catch_up_but(&mut self, last: usize) {
+        let known = self.hand.known().max(self.brought);
+        let brought = self.sent.iter().take(self.sent.len().saturating_sub(last));
+        let trades: Vec<Trade> = brought.filter(|trade| trade.id > known).copied().collect();
+        self.brought = trades.last().map_or(known, |trade| trade.id);
         let backfill = Backfill { instrument: BTC, trades };
         self.hand.does(Does::Bring(vec![EventKind::Backfill(Box::new(backfill))]));
         self.hand.pass(1).await;
@@ -126,8 +135,11 @@ fn catching_up_opens_nothing_and_the_present_does_when_the_hole_is_filled() {
     let missed = missed(sent.len() as u64 + 1);
     life(async {
         let mut later = Later::start(&place, sent, missed).await;
-        // The stop is hit at once, and the strategy wants in again at every tick.
         later.present("5700").await;
+        later.hand.pass(15_000).await;
+        assert_eq!(later.hand.view().trades.len(), 1, "nobody knows what came before this trade");
+        // The stop was hit in the hole, and the strategy wants in again at every tick.
+        later.catch_up_but(1).await;
         later.hand.pass(45_000).await;
         assert!(later.hand.view().trades.is_empty());
         assert_eq!(entries(&place).len(), 1, "with a hole nobody enters");

@@ -1,12 +1,13 @@
 //! One instrument at the venue: its market, and our orders that work there.
 //!
 //! Invariant: while a trade's price lies strictly inside `quiet`, no order of ours can fill or
-//! trigger and no liquidation is possible, so the trade costs two comparisons.
+//! trigger, no liquidation is possible and no trade is missing, so the trade costs two comparisons.
 
 use rust_decimal::Decimal;
 
 use serde::{Deserialize, Serialize};
 
+use super::catch_up::CatchUp;
 use super::fill;
 use super::tape::Tape;
 use crate::config::InstrumentConfig;
@@ -118,6 +119,7 @@ pub(super) struct Ages {
 pub(super) struct Desk {
     quiet: Band,
     pub(super) tape: Tape,
+    pub(super) catch_up: CatchUp,
     pub(super) spec: Instrument,
     /// Half of the spread assumed without a quote, a fraction of price.
     half_spread: Decimal,
@@ -137,6 +139,7 @@ impl Desk {
         Self {
             quiet: Band::ALL,
             tape: Tape::new(),
+            catch_up: CatchUp::default(),
             spec: config.spec.clone(),
             half_spread: config.spread_bps.saturating_mul(Decimal::new(5, 5)),
             ages,
@@ -156,6 +159,10 @@ impl Desk {
 
     /// Takes account of every change of orders or margin.
     pub(super) fn rewatch(&mut self) {
+        if self.catch_up.is_open() {
+            self.quiet = Band::NONE;
+            return;
+        }
         let mut quiet = self.margin;
         for working in &self.working {
             working.narrow(&mut quiet);

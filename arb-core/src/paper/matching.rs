@@ -7,10 +7,12 @@
 use rust_decimal::Decimal;
 
 use super::FillModel;
+use super::catch_up::waits;
 use super::desk::{Band, Desk, Phase, Working};
 use super::fill;
 use super::venue::PaperVenue;
 use crate::event::{Side, Trade};
+use crate::instrument::InstrumentId;
 use crate::num::{Price, Qty, Round};
 use crate::order::{
     Effect, Fill, Order, OrderEvent, OrderKind, OrderUpdate, Role, TimeInForce, WorkingType,
@@ -55,7 +57,32 @@ impl PaperVenue {
         if desk.is_some_and(|desk| !desk.margin.contains(trade.price)) {
             self.check_margin(at, out);
         }
-        self.match_orders(at, trade, |_| true, out);
+        let Some(desk) = self.desks.get_mut(trade.instrument.index()) else { return };
+        desk.catch_up.resume(trade.id);
+        if !desk.catch_up.is_open() {
+            return self.match_orders(at, trade, |_| true, out);
+        }
+        let whole = desk.working.iter().any(waits) && !desk.catch_up.hold(trade);
+        self.match_orders(at, trade, |working| !waits(working), out);
+        if whole {
+            self.offer_held(at, trade.instrument, out);
+        }
+    }
+
+    /// Offers what came while trades were missing to what waited, once none is missing any more.
+    pub(super) fn offer_held(
+        &mut self,
+        at: Timestamp,
+        instrument: InstrumentId,
+        out: &mut Vec<OrderEvent>,
+    ) {
+        let Some(desk) = self.desks.get_mut(instrument.index()) else { return };
+        for trade in desk.catch_up.release() {
+            self.match_orders(at, &trade, waits, out);
+        }
+        if let Some(desk) = self.desks.get_mut(instrument.index()) {
+            desk.rewatch();
+        }
     }
 
     /// Offers a trade to the selected orders of its instrument, each in its turn.

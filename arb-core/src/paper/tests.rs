@@ -1,7 +1,8 @@
 //! The rules one by one; whole trades worked by hand are in `life`, resting orders in `resting`,
-//! margin in `margin`, and what holds for any sequence of events in `any`.
+//! margin in `margin`, holes in `catch_up`, and what holds for any sequence of events in `any`.
 
 mod any;
+mod catch_up;
 mod life;
 mod margin;
 mod resting;

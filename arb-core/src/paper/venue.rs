@@ -9,12 +9,15 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::PaperConfig;
+use super::catch_up::waits;
 use super::desk::{Ages, Desk, Look, Phase, Working};
 use super::fee::Fees;
 use super::fill;
 use super::latency::Requests;
 use crate::config::{AccountConfig, EngineConfig};
-use crate::event::{Backfill, Configure, Event, EventKind, FundingSettled, Mark, Trade};
+use crate::event::{
+    Backfill, Configure, Event, EventKind, FundingSettled, Gap, GapAccepted, Mark, Trade,
+};
 use crate::instrument::InstrumentId;
 use crate::ledger::Ledger;
 use crate::order::{
@@ -134,12 +137,19 @@ impl PaperVenue {
         }
         // Archives contain trades of nothing, which fill nobody.
         if trade.qty.is_zero() {
-            return;
+            return self.on_empty_trade(at, trade, out);
         }
         let Some(desk) = self.desks.get_mut(trade.instrument.index()) else { return };
         if desk.on_trade(trade) == Look::Closer {
             self.on_watched_trade(at, trade, out);
         }
+    }
+
+    #[cold]
+    fn on_empty_trade(&mut self, at: Timestamp, trade: &Trade, out: &mut Vec<OrderEvent>) {
+        let Some(desk) = self.desks.get_mut(trade.instrument.index()) else { return };
+        desk.catch_up.resume(trade.id);
+        self.offer_held(at, trade.instrument, out);
     }
 
     fn on_other(&mut self, event: &Event, out: &mut Vec<OrderEvent>) {
@@ -162,8 +172,9 @@ impl PaperVenue {
                 self.ledger.transfer(transfer.amount);
                 self.check_margin(event.at, out);
             }
-            EventKind::Gap(gap) => self.on_gap(gap.instrument, out),
+            EventKind::Gap(gap) => self.on_gap(*gap, out),
             EventKind::Backfill(backfill) => self.on_backfill(event.at, backfill, out),
+            EventKind::GapAccepted(gap) => self.on_gap_accepted(event.at, *gap, out),
             EventKind::Configure(configure) => self.on_configure(configure),
             _ => {}
         }
@@ -208,10 +219,13 @@ impl PaperVenue {
         }
     }
 
-    /// Immediate orders that open risk end unfilled: the trade that would have filled them is among
-    /// those that were missed, and the present is not the market they were made for.
-    fn on_gap(&mut self, instrument: InstrumentId, out: &mut Vec<OrderEvent>) {
+    /// Orders that wait meet no trade until the missing ones are known. Immediate orders that open
+    /// risk end unfilled: the trade that would have filled them is among those that were missed,
+    /// and the present is not the market they were made for.
+    fn on_gap(&mut self, gap: Gap, out: &mut Vec<OrderEvent>) {
+        let Gap { instrument, after_id } = gap;
         let Some(desk) = self.desks.get_mut(instrument.index()) else { return };
+        desk.catch_up.lose(after_id);
         let is_missed = |working: &Working| {
             let Order { effect, kind, .. } = working.order;
             let immediate =
@@ -229,8 +243,20 @@ impl PaperVenue {
 
     /// Trades found late fill only what was waiting at the venue when they happened.
     fn on_backfill(&mut self, at: Timestamp, backfill: &Backfill, out: &mut Vec<OrderEvent>) {
-        for trade in backfill.trades.iter().filter(|trade| !trade.qty.is_zero()) {
-            self.match_orders(at, trade, |working| working.phase != Phase::Taking, out);
+        for trade in &backfill.trades {
+            if !trade.qty.is_zero() {
+                self.match_orders(at, trade, waits, out);
+            }
+            if let Some(desk) = self.desks.get_mut(trade.instrument.index()) {
+                desk.catch_up.find(trade.id);
+            }
         }
+        self.offer_held(at, backfill.instrument, out);
+    }
+
+    fn on_gap_accepted(&mut self, at: Timestamp, gap: GapAccepted, out: &mut Vec<OrderEvent>) {
+        let Some(desk) = self.desks.get_mut(gap.instrument.index()) else { return };
+        desk.catch_up.accept(gap.next_id);
+        self.offer_held(at, gap.instrument, out);
     }
 }
