@@ -91,7 +91,7 @@ async fn serve(reading: &Reading) -> (SocketAddr, String) {
     });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(arb::http::serve(listener, host, std::future::pending()));
+    tokio::spawn(arb::http::serve_apart(listener, host, std::future::pending()));
     (address, key)
 }
 

@@ -3,7 +3,8 @@
 //! It knows the ports of `arb-core` and nothing behind them: whoever has a
 //! [`Desk`](arb_core::port::Desk), a [`Store`](arb_core::port::Store) and
 //! [`Accounts`](arb_core::port::Accounts) can serve them. [`router`] is the whole of it as an axum
-//! router, [`serve`] adds connections, [`body`] makes the bodies for other hosts.
+//! router, [`serve`] adds connections, [`serve_apart`] does so on threads of their own, [`body`]
+//! makes the bodies for other hosts.
 //!
 //! ```no_run
 //! use std::sync::Arc;
@@ -52,4 +53,4 @@ pub use crate::error::{ErrorBody, Flaw, ValidationBody};
 pub use crate::host::{Host, HttpOptions, MetricsAccess};
 pub use crate::openapi::openapi_json;
 pub use crate::router::router;
-pub use crate::serve::serve;
+pub use crate::serve::{serve, serve_apart};

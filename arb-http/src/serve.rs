@@ -8,6 +8,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use axum::Router;
@@ -17,7 +18,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::runtime::Builder;
+use tokio::sync::{Semaphore, oneshot};
 use tower::ServiceExt as _;
 
 use crate::app::App;
@@ -43,6 +45,33 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
     serve_app(listener, App::new(host), stop).await
+}
+
+/// [`serve`] on threads of its own: however many connections there are, they stand in no queue
+/// with the caller's tasks, such as the driver of a node.
+///
+/// Who drops the future leaves the host running until `stop` is done.
+///
+/// # Errors
+/// An [`io::Error`] when the listener is of no use or there can be no more threads.
+pub async fn serve_apart(
+    listener: TcpListener,
+    host: Arc<Host>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let listener = listener.into_std()?;
+    let (tell, ended) = oneshot::channel();
+    let run = move || {
+        let mut builder = Builder::new_multi_thread();
+        let runtime = builder.thread_name("arb-http").enable_all().build()?;
+        let served =
+            runtime.block_on(async { serve(TcpListener::from_std(listener)?, host, stop).await });
+        runtime.shutdown_background();
+        served
+    };
+    // Whoever dropped the future wants no answer.
+    thread::Builder::new().name("arb-http".to_owned()).spawn(move || drop(tell.send(run())))?;
+    ended.await.unwrap_or_else(|_| Err(io::Error::other("its thread died")))
 }
 
 /// Serves what has been put together.

@@ -1,5 +1,6 @@
 //! Connections: slow ones, full ones, and the end of the host.
 
+use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -73,6 +74,29 @@ async fn a_client_is_served_over_a_socket() {
     assert_eq!(figures.status(), 200, "figures are told to callers on this machine");
     drop(client);
     served.end().await;
+}
+
+#[tokio::test]
+async fn a_host_apart_serves_while_its_caller_is_busy() {
+    let fixture = Fixture::new().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = arb_http::serve_apart(listener, fixture.host(), async {
+        let _ = stopped.await;
+    });
+    let ended = tokio::spawn(serving);
+    tokio::task::yield_now().await;
+    // The only thread of this runtime waits here.
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let request = "GET /api/rates HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    stop.send(()).unwrap();
+    ended.await.unwrap().unwrap();
 }
 
 #[tokio::test]

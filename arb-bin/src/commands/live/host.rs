@@ -116,7 +116,7 @@ impl Serving {
         let host = Arc::new(Host { desk, store, accounts, clock, symbols, options });
         let rest = format!("http://{}", listener.local_addr()?);
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(arb::http::serve(listener, host, async {
+        let task = tokio::spawn(arb::http::serve_apart(listener, host, async {
             // A sender that is dropped wants the same as one that sends.
             let _ = stopped.await;
         }));
