@@ -100,6 +100,7 @@ macro_rules! contract {
             users_are_found_and_changed,
             the_last_admin_stays,
             a_refresh_token_is_replaced_once,
+            expired_refresh_tokens_are_forgotten,
             revoking_reaches_the_whole_family,
             api_keys_belong_to_their_user,
             the_audit_log_is_paged,

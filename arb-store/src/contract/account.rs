@@ -158,6 +158,26 @@ pub async fn a_refresh_token_is_replaced_once(store: &impl Store) {
     assert!(matches!(error, StoreError::Conflict { table: "refresh_tokens", .. }), "{error}");
 }
 
+/// Whoever logs in leaves none that nobody could use, and touches nobody else's.
+pub async fn expired_refresh_tokens_are_forgotten(store: &impl Store) {
+    let (user, other) = (somebody(store, "a@x").await, somebody(store, "b@x").await);
+    let first = token("1", user);
+    for token in [first.clone(), token("2", other)] {
+        store.insert_refresh_token(&token).await.unwrap();
+    }
+    let later = |hash: &str, issued_at| RefreshToken {
+        issued_at,
+        expires_at: issued_at.plus(HOUR),
+        ..token(hash, user)
+    };
+    store.insert_refresh_token(&later("3", first.expires_at.plus(-SECOND))).await.unwrap();
+    assert!(store.refresh_token("1").await.unwrap().is_some(), "it is good for a second");
+    assert!(store.replace_refresh_token("3", &later("4", first.expires_at)).await.unwrap());
+    assert_eq!(store.refresh_token("1").await.unwrap(), None);
+    assert!(store.refresh_token("2").await.unwrap().is_some());
+    assert!(store.refresh_token("3").await.unwrap().is_some());
+}
+
 /// Replaced ones too; another login of the same user only with all of theirs.
 pub async fn revoking_reaches_the_whole_family(store: &impl Store) {
     let user = somebody(store, "a@x").await;

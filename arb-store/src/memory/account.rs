@@ -88,6 +88,7 @@ impl Accounts {
         if self.tokens.contains_key(&token.hash) {
             return Err(taken("refresh_tokens", "the hash"));
         }
+        self.tokens.retain(|_, old| old.user != token.user || old.expires_at > token.issued_at);
         self.tokens.insert(token.hash.clone(), token.clone());
         Ok(())
     }

@@ -196,6 +196,11 @@ async fn insert_invite(conn: &mut SqliteConnection, invite: &Invite) -> Result<(
 }
 
 async fn insert_token(conn: &mut SqliteConnection, token: &RefreshToken) -> Result<(), StoreError> {
+    let expired =
+        sqlx::query("DELETE FROM refresh_tokens WHERE user_id = ? AND expires_at_ms <= ?")
+            .bind(int(USERS, token.user)?)
+            .bind(token.issued_at.as_millis());
+    changed(conn, expired).await?;
     sqlx::query(
         "INSERT INTO refresh_tokens (hash, family, user_id, issued_at_ms, expires_at_ms,
              replaced_at_ms, revoked_at_ms)

@@ -231,7 +231,8 @@ pub trait AccountStore: Send + Sync {
     /// [`StoreError`].
     async fn invites(&self) -> Result<Vec<Invite>, StoreError>;
 
-    /// Stores a refresh token.
+    /// Stores a refresh token, and forgets those of the same user that had expired when it was
+    /// issued.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when the hash exists.
@@ -243,7 +244,8 @@ pub trait AccountStore: Send + Sync {
     /// [`StoreError`].
     async fn refresh_token(&self, hash: &str) -> Result<Option<RefreshToken>, StoreError>;
 
-    /// Marks `old` as replaced at `new.issued_at` and stores `new`; false when `old` is unknown,
+    /// Marks `old` as replaced at `new.issued_at` and stores `new` as
+    /// [`insert_refresh_token`](Self::insert_refresh_token) does; false when `old` is unknown,
     /// revoked or already replaced, and then nothing happens.
     ///
     /// # Errors
