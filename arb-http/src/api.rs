@@ -8,6 +8,8 @@ mod actions;
 mod admin;
 mod book;
 mod charts;
+#[cfg(feature = "arrow")]
+mod columns;
 mod funding;
 mod live;
 mod metrics;
@@ -24,7 +26,7 @@ use crate::app::App;
 
 /// Every endpoint of the contract but the streams.
 pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+    let routes = OpenApiRouter::new()
         .merge(system::routes())
         .merge(accounts::routes())
         .merge(admin::routes())
@@ -35,5 +37,8 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(live::routes())
         .merge(actions::routes())
         .nest("/api/paper", book::routes(Mode::Paper))
-        .nest("/api/live", book::routes(Mode::Live))
+        .nest("/api/live", book::routes(Mode::Live));
+    #[cfg(feature = "arrow")]
+    let routes = routes.merge(columns::routes());
+    routes
 }

@@ -100,6 +100,7 @@ const READS: &[&str] = &[
     "/api/trades/meta",
     "/api/trades/latest?symbol=BTC",
     "/api/trades/summary?symbol=BTC",
+    "/api/trades.arrow?symbol=BTC",
     "/api/paper/summary",
     "/api/paper/positions",
     "/api/paper/trades",

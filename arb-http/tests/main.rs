@@ -11,6 +11,7 @@ mod accounts;
 mod actions;
 mod answers;
 mod caller;
+mod columns;
 mod connections;
 mod desk;
 mod document;

@@ -46,6 +46,7 @@ const TABLE: &[(&str, &str, u8)] = &[
     ("get", "/api/trades/meta", VIEWER),
     ("get", "/api/trades/summary", VIEWER),
     ("get", "/api/trades/latest", VIEWER),
+    ("get", "/api/trades.arrow", VIEWER),
     ("get", "/api/paper/summary", USER),
     ("get", "/api/paper/positions", USER),
     ("get", "/api/paper/trades", USER),

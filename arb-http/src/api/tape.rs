@@ -20,11 +20,11 @@ use crate::error::ApiError;
 use crate::extract::{Int, Query, Text};
 
 /// Trades that are read at once.
-const ROWS: usize = 20_000;
+pub(super) const ROWS: usize = 20_000;
 /// Longest span of one request: a busy perpetual has some millions of trades in it.
 const LONGEST: i64 = DAY;
 /// Unix milliseconds up to the year 2100.
-type UnixMs = Int<0, 4_102_444_800_000>;
+pub(super) type UnixMs = Int<0, 4_102_444_800_000>;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(meta)).routes(routes!(summary)).routes(routes!(latest))
@@ -91,7 +91,7 @@ async fn summary(
 ) -> Result<Json<Data<Bar>>, ApiError> {
     let catalog = app.listed().await?;
     let (of, _) = app.coins().find(&catalog, params.symbol.as_str())?;
-    let span = span(&params, app.host.clock.now());
+    let span = span((params.start_ms, params.end_ms), app.host.clock.now());
     let interval = params.interval.unwrap_or(Interval::M1);
     let _turn = app.heavy().await?;
     let bars = bars(&app, of, span, interval).await?;
@@ -99,14 +99,17 @@ async fn summary(
 }
 
 /// The span that is asked for, cut to the longest that is told at once.
-fn span(params: &SummaryParams, now: Timestamp) -> (Timestamp, Timestamp) {
+pub(super) fn span(
+    (start, end): (Option<UnixMs>, Option<UnixMs>),
+    now: Timestamp,
+) -> (Timestamp, Timestamp) {
     let at = |ms: UnixMs| Timestamp::from_millis(ms.0);
-    let to = match (params.start_ms, params.end_ms) {
+    let to = match (start, end) {
         (_, Some(end)) => at(end),
         (Some(start), None) => now.min(at(start).plus(LONGEST)),
         (None, None) => now,
     };
-    let from = params.start_ms.map_or_else(|| to.plus(-HOUR), at);
+    let from = start.map_or_else(|| to.plus(-HOUR), at);
     (from, to.min(from.plus(LONGEST)))
 }
 
