@@ -106,6 +106,7 @@ impl StrategyParam {
     params(StrategyParam),
     responses(
         (status = 200, body = SummaryBody, description = "At present prices."),
+        (status = 404, body = ErrorBody, description = "No such strategy."),
         (status = 409, body = ErrorBody, description = "The node trades in the other mode."),
     )
 )]
@@ -117,6 +118,14 @@ async fn summary(
 ) -> Result<Json<SummaryBody>, ApiError> {
     let view = in_use(&app, mode)?;
     let closed = closed(&app, mode, params.name()).await?;
+    if let Some(name) = params.name() {
+        let mut known = view.settings.enabled_strategies.iter();
+        let traded = !closed.rows.is_empty() || view.trades.iter().any(|t| t.strategy == name);
+        if !traded && known.all(|known| known != name) {
+            let text = "no such strategy is loaded, and none of this name has traded";
+            return Err(ApiError::NotFound(text.to_owned()));
+        }
+    }
     Ok(Json(closed.summary(&view, params.name())))
 }
 
@@ -346,6 +355,11 @@ async fn configure(
     Ok(Json(taken))
 }
 
+fn unique(names: &[String]) -> Vec<String> {
+    let is_first = |(at, name): &(usize, &String)| !names.iter().take(*at).any(|n| n == *name);
+    names.iter().enumerate().filter(is_first).map(|(_, name)| name.clone()).collect()
+}
+
 fn settings(body: &ConfigBody) -> Result<TradingSettings, ApiError> {
     let balance = body.initial_balance.0;
     if Money::round(balance).to_decimal() != balance || balance <= Decimal::ZERO {
@@ -354,7 +368,7 @@ fn settings(body: &ConfigBody) -> Result<TradingSettings, ApiError> {
     }
     Ok(TradingSettings {
         enabled: body.enabled,
-        enabled_strategies: body.enabled_strategies.clone(),
+        enabled_strategies: unique(&body.enabled_strategies),
         initial_balance: Money::round(balance),
         risk_per_trade: body.risk_per_trade.0,
         max_positions: body.max_positions,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use arb_core::port::{TradeRow, View};
 use arb_core::stats::{EquityCurve, Summary};
 use arb_core::time::DAY;
-use arb_core::{InstrumentId, Money, Timestamp};
+use arb_core::{InstrumentId, Money, Timestamp, TradeNote};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -68,7 +68,7 @@ pub struct EquityPoint {
 /// How the account or a strategy stands.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct SummaryBody {
-    /// Cash; of a strategy the initial balance plus its results.
+    /// Cash; of a strategy the initial balance plus its results, fees of open trades included.
     pub balance: Num,
     /// With what is open at present prices.
     pub equity: Num,
@@ -196,7 +196,9 @@ impl Closed {
         let (balance, equity) = match strategy {
             None => (account.wallet, account.equity),
             Some(_) => {
-                let balance = account.initial_balance + self.total();
+                let closed_part = |note: &TradeNote| note.pnl - note.fee - note.funding;
+                let so_far: Money = open.clone().map(closed_part).sum();
+                let balance = account.initial_balance + self.total() + so_far;
                 (balance, balance + floating)
             }
         };

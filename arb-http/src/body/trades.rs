@@ -39,6 +39,8 @@ pub struct Position {
     pub entry_time_ms: i64,
     /// Entered quantity, base units.
     pub qty: Num,
+    /// What of it is still open.
+    pub open_qty: Num,
     /// Stop in force.
     pub sl_price: Num,
     /// First target.
@@ -50,7 +52,8 @@ pub struct Position {
     pub status: TradeStatus,
     /// What the open part would give at the mark price, before fees; null once closed.
     pub unrealized_pnl: Option<Num>,
-    /// The same in R.
+    /// What the whole trade would come to in R: the part already closed and the open one at the
+    /// mark price, before fees; null once closed.
     pub unrealized_r: Option<Num>,
     /// What the score was made of, where that is on record.
     #[schema(value_type = Option<BTreeMap<String, Factor>>)]
@@ -111,7 +114,9 @@ fn position(view: &View, note: &TradeNote, factors: &FactorBook) -> Position {
     let mark = view.rate(note.instrument).map(|rate| rate.mark_price);
     let mark = mark.or_else(|| last().map(|(_, row)| row.last_price));
     let unrealized = mark.map(|mark| unrealized(note, mark));
-    let r = unrealized.and_then(|pnl| pnl.to_decimal().checked_div(note.r_trade.to_decimal()));
+    let r = unrealized.and_then(|floating| {
+        (note.pnl + floating).to_decimal().checked_div(note.r_trade.to_decimal())
+    });
     Position {
         id: note.id,
         symbol: symbol.to_owned(),
@@ -122,6 +127,7 @@ fn position(view: &View, note: &TradeNote, factors: &FactorBook) -> Position {
         entry_price: note.entry_price.into(),
         entry_time_ms: note.entry_time.as_millis(),
         qty: note.qty.into(),
+        open_qty: note.open_qty.into(),
         sl_price: note.stop_price.into(),
         tp1_price: note.tp1_price.into(),
         tp2_price: note.tp2_price.into(),
@@ -159,6 +165,7 @@ pub(crate) fn trade_item(row: &TradeRow, symbol: &str, factors: &FactorBook) -> 
         entry_price: row.entry_price.into(),
         entry_time_ms: row.entry_time.as_millis(),
         qty: row.qty.into(),
+        open_qty: row.open_qty.into(),
         sl_price: row.stop_price.into(),
         tp1_price: row.tp1_price.into(),
         tp2_price: row.tp2_price.into(),
