@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::Direction;
 use crate::instrument::InstrumentId;
 use crate::num::{Money, Price, Qty};
-use crate::order::ClientOrderId;
+use crate::order::{ClientOrderId, OrderUpdate};
 use crate::risk::{Approved, RiskState, Rule, Trip};
 use crate::strategy::{Decision, Tier};
 use crate::time::Timestamp;
@@ -69,6 +69,17 @@ pub enum Output {
     ConfigRefused {
         /// Why.
         message: String,
+    },
+    /// An entry ended without a fill: its signal fired and nothing was opened.
+    Unfilled {
+        /// The order.
+        id: ClientOrderId,
+        /// Its instrument.
+        instrument: InstrumentId,
+        /// Name of the strategy.
+        strategy: String,
+        /// What the venue said last.
+        update: OrderUpdate,
     },
 }
 

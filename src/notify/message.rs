@@ -123,6 +123,12 @@ impl Teller {
                 Some((format!("carry {} {status}", note.id), text.trim_end().to_owned()))
             }
             Output::Risk(note) => Some(risk(note)),
+            Output::Unfilled { id, instrument, strategy, update } => {
+                let (symbol, said) =
+                    (self.symbol(*instrument), format!("{update:?}").to_lowercase());
+                let text = format!("**{symbol}** {strategy} entry not filled: {said}");
+                Some((format!("unfilled {id}"), text))
+            }
             Output::Quarantined { instrument, .. } => {
                 let symbol = self.symbol(*instrument);
                 let text =

@@ -1,7 +1,7 @@
 //! Paper trading over deaths: what rested goes on resting, what happened meanwhile happened at its
 //! own time, and nobody enters a market of the past.
 
-use arb::port::{Mode, Page, TradeFilter};
+use arb::port::{Cursor, Mode, Page, TradeFilter};
 use arb::{Backfill, Decimal, EventKind, OrderUpdate, Purpose, Timestamp, Trade, TradeStatus};
 
 use super::hand::{Does, Hand, START, clock_at, config, fills, life, registry, trade, updates};
@@ -182,6 +182,14 @@ fn an_entry_that_was_on_its_way_when_the_node_died_does_not_open_later() {
         *purpose == Purpose::Entry && *update == OrderUpdate::Expired
     };
     assert!(updates(&place.log()).iter().any(is_end), "{:?}", updates(&place.log()));
+    now(async {
+        let all = place.store.live_events("node", Cursor::default(), 1_000).await.unwrap();
+        let told: Vec<_> = all.iter().filter(|row| row.kind == "unfilled").collect();
+        let [row] = told[..] else { panic!("it is told once: {all:?}") };
+        let parts =
+            [r#""instrument":"um:BTCUSDT""#, r#""strategy":"eager""#, r#""update":"expired""#];
+        parts.map(|part| assert!(row.body.contains(part), "{part} in {}", row.body));
+    });
     assert_eq!(place.replayed_by(registry()).difference, None);
 }
 

@@ -122,6 +122,10 @@ impl Core {
             out.push(Output::Trade(Box::new(trade.note())));
         }
         let over = trade.is_over();
+        if over && !trade.has_entered() {
+            let (strategy, update) = (trade.plan.strategy_name.clone(), *update);
+            out.push(Output::Unfilled { id, instrument, strategy, update });
+        }
         self.act(instrument, &mut actions, out);
         if over {
             self.end_trade(instrument, out);
