@@ -46,6 +46,7 @@ mod openapi;
 mod router;
 mod serve;
 mod stall;
+mod starting;
 mod stream;
 
 pub use crate::coins::Coins;
@@ -54,3 +55,4 @@ pub use crate::host::{Host, HttpOptions, MetricsAccess};
 pub use crate::openapi::openapi_json;
 pub use crate::router::router;
 pub use crate::serve::{serve, serve_apart};
+pub use crate::starting::serve_starting;

@@ -49,7 +49,7 @@ impl Predicate for Unfinished {
     }
 }
 
-fn cors(options: &HttpOptions) -> CorsLayer {
+pub(crate) fn cors(options: &HttpOptions) -> CorsLayer {
     let origins = options.cors_origins.iter().filter_map(|origin| {
         let value = HeaderValue::from_str(origin);
         // An origin that is no header value cannot be sent by any browser.

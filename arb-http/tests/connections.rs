@@ -4,9 +4,10 @@ use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use arb_http::HttpOptions;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::fixture::Fixture;
@@ -97,6 +98,43 @@ async fn a_host_apart_serves_while_its_caller_is_busy() {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     stop.send(()).unwrap();
     ended.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_host_that_starts_says_how_far_it_is_until_it_is_ready() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (news, hears) = watch::channel("reads history".to_owned());
+    let (ready, is_ready) = oneshot::channel::<()>();
+    let what = (HttpOptions::default(), Fixture::new().await.host().clock.clone());
+    let starting = tokio::spawn(arb_http::serve_starting(listener, what, hears, async {
+        let _ = is_ready.await;
+    }));
+    let client = client();
+    let get = async |path: &str| {
+        let asked = client.get(format!("http://{address}{path}"));
+        let answer = asked.header("origin", "http://localhost:3000").send().await.unwrap();
+        let allowed = answer.headers()["access-control-allow-origin"].to_str().unwrap().to_owned();
+        assert_eq!(allowed, "http://localhost:3000");
+        let again = answer.headers().contains_key("retry-after");
+        (answer.status().as_u16(), again, answer.text().await.unwrap())
+    };
+    let (status, _, health) = get("/api/health").await;
+    let health: serde_json::Value = serde_json::from_str(&health).unwrap();
+    assert_eq!((status, &health["status"]), (200, &"degraded".into()));
+    assert_eq!(health["components"]["feed"]["detail"], "reads history");
+    assert_eq!(health["components"]["guard"]["status"], "off");
+    news.send_replace("reads <much> history".to_owned());
+    let (status, again, rates) = get("/api/rates").await;
+    assert_eq!((status, again), (503, true));
+    assert_eq!(rates, r#"{"detail":"the node starts: reads <much> history"}"#);
+    let (status, _, page) = get("/").await;
+    assert_eq!(status, 503);
+    assert!(page.contains("reads &lt;much> history"), "{page}");
+    let silent = TcpStream::connect(address).await.unwrap();
+    ready.send(()).unwrap();
+    starting.await.unwrap().unwrap();
+    drop(silent);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! What `arb invite` and `arb user` share: the accounts in the folder of a node.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
@@ -11,13 +11,14 @@ use arb::sqlite::{SqliteOptions, SqliteStore};
 
 use super::live::block_on;
 use super::usage;
+use crate::config::data_folder;
 
 /// Where the accounts are.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Place {
-    /// Folder of a node, running or stopped
-    #[arg(long, default_value = "arb-data", global = true)]
-    data: PathBuf,
+    /// Folder of a node, running or stopped; the configured one, else arb-data
+    #[arg(long, global = true)]
+    data: Option<PathBuf>,
     /// Address of a database server instead of a folder
     #[arg(long, value_name = "URL", conflicts_with = "data", global = true)]
     database: Option<String>,
@@ -42,8 +43,9 @@ pub(super) fn with_accounts<T>(
         // The address may hold a password, so it is not repeated.
         return usage("--database: only folders with SQLite are supported now; use --data FOLDER");
     }
+    let folder = data_folder(place.data.as_deref())?;
     block_on(async {
-        let store = Arc::new(open(place, missing).await?);
+        let store = Arc::new(open(&folder, missing).await?);
         let shared = Arc::clone(&store) as Arc<dyn Store>;
         let operator = Operator::new(shared, Arc::new(WallClock), HashCost::default())?;
         let done = what(&operator).await;
@@ -55,9 +57,9 @@ pub(super) fn with_accounts<T>(
     })
 }
 
-async fn open(place: &Place, missing: Missing) -> Result<SqliteStore> {
-    let (file, folder) = (place.data.join("arb.db"), place.data.display());
-    if !place.data.is_dir() {
+async fn open(data: &Path, missing: Missing) -> Result<SqliteStore> {
+    let (file, folder) = (data.join("arb.db"), data.display());
+    if !data.is_dir() {
         bail!("--data {folder}: there is no such folder; arb run --data {folder} makes it");
     }
     if missing == Missing::Refused && !file.is_file() {

@@ -19,7 +19,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 
 use self::host::Admin;
-pub(crate) use self::host::{FirstLogin, HostArgs, Served, Serving, bind};
+pub(crate) use self::host::{FirstLogin, HostArgs, Served, Serving, Starting, bind};
 pub(crate) use self::log::start as start_log;
 use self::table::Table;
 use super::strategies;
@@ -166,15 +166,18 @@ pub(crate) async fn live(
 ) -> Result<()> {
     let folder: PathBuf = options.folder.clone();
     let mut stop = StopSignal::new()?;
-    let listener = bind(args.host, config).await?;
+    let starting = match bind(args.host, config).await? {
+        Some(listener) => Some(Starting::begin(listener, config)?),
+        None => None,
+    };
     let started = tokio::select! {
-        started = options.start(tell) => started?,
+        started = options.start(|progress| tell(progress, starting.as_ref())) => started?,
         () = stop.wait() => return Ok(()),
     };
     let mut live = started;
     let _heartbeat = heartbeat(config.settings.heartbeat_url.as_ref(), &live);
-    let mut serving = match listener {
-        Some(listener) => Some(serve(listener, &live, (config, &folder), first).await?),
+    let mut serving = match starting {
+        Some(starting) => Some(serve(starting.end()?, &live, (config, &folder), first).await?),
         None => None,
     };
     if args.ready_json {
@@ -255,17 +258,21 @@ async fn finish(live: Live, ended: Option<Result<()>>) -> Result<()> {
 }
 
 /// Says how far the history is, and how long the requests for it take until the symbol may trade.
-fn tell(progress: &HistoryProgress) {
+fn tell(progress: &HistoryProgress, starting: Option<&Starting>) {
     let HistoryProgress { symbol, to, until, trades, left, wait, .. } = progress;
     let every = 50_000;
-    if trades % every < 1_000 || *left == 0 {
-        let (trades, left) = (counted(*trades, "trade"), counted(*left, "trade"));
-        let back = duration(until.since(*to).max(0));
-        let wait = duration(arb::time::nanos(*wait));
-        tracing::info!(
-            symbol,
-            "history: {trades} read, back {back}; {left} to come, {wait} of requests until \
-             trading may begin"
-        );
+    let for_log = trades % every < 1_000 || *left == 0;
+    let (trades, left) = (counted(*trades, "trade"), counted(*left, "trade"));
+    let back = duration(until.since(*to).max(0));
+    let wait = duration(arb::time::nanos(*wait));
+    let news = format!(
+        "history: {trades} read, back {back}; {left} to come, {wait} of requests until trading may \
+         begin"
+    );
+    if for_log {
+        tracing::info!(symbol, "{news}");
+    }
+    if let Some(starting) = starting {
+        starting.tell(format!("{symbol} {news}"));
     }
 }

@@ -84,7 +84,12 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("heartbeat_url", "Requested once a minute while the node decides. A secret.")
         .like("\"https://watch.example.com/…\"")
         .secret(),
-    Key::new("jwt_secret", "Signs the tokens of the REST host, 32 bytes or more. A secret.")
+    Key::new(
+        "jwt_secret",
+        "Signs the tokens of the REST host, 32 bytes or more; without one a file in the data folder \
+         does. To rotate it give both with names, \"new:SECRET,old:SECRET\": the first signs, all \
+         are taken. A secret.",
+    )
         .earlier("JWT_SECRET")
         .like("\"an example that is long enough, change it\"")
         .secret(),
@@ -108,6 +113,11 @@ pub(crate) const KEYS: &[Key] = &[
     Key::new("http.enabled", "Whether the REST host runs."),
     Key::new("http.listen", "Where it listens."),
     Key::new("http.cors_origins", "Pages of other origins that may call it, such as a front end's."),
+    Key::new(
+        "http.trusted_proxies",
+        "Addresses of proxies before it, such as \"127.0.0.1\", whose X-Forwarded-For is believed: \
+         limits by address then count the caller and not the proxy. The proxy must set it.",
+    ),
     Key::new(
         "postgres.host",
         "Server of a Postgres store. Refused when set: this version stores in the data folder only.",

@@ -3,15 +3,16 @@
 //! Invariant: an unknown field is an error. What each field means stands in [`KEYS`](super::KEYS),
 //! which names exactly these.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use arb::http::HttpOptions;
 use arb::port::KeepDays;
 use arb::{AccountConfig, RiskConfig};
 use serde::{Deserialize, Serialize};
 
 use super::values::{
-    Balance, Days, Hours, PerTrade, Secret, Symbols, flag, port, positions, some_words,
+    Balance, Days, Hours, PerTrade, Secret, Symbols, addresses, flag, port, positions, some_words,
     token_secret, words,
 };
 
@@ -106,6 +107,8 @@ pub(crate) struct Http {
     pub(crate) listen: SocketAddr,
     #[serde(deserialize_with = "words")]
     pub(crate) cors_origins: Vec<String>,
+    #[serde(deserialize_with = "addresses")]
+    pub(crate) trusted_proxies: Vec<IpAddr>,
 }
 
 /// The server of a store that is not built yet.
@@ -159,7 +162,8 @@ impl Default for Risk {
 impl Default for Http {
     fn default() -> Self {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 8_000));
-        Self { enabled: true, listen, cors_origins: Vec::new() }
+        let HttpOptions { cors_origins, trusted_proxies, .. } = HttpOptions::default();
+        Self { enabled: true, listen, cors_origins, trusted_proxies }
     }
 }
 

@@ -168,3 +168,17 @@ fn what_is_wrong_is_told_with_its_place_and_what_is_allowed() {
     let usage = error(&[], &[flag]);
     assert!(usage.is::<crate::commands::Usage>(), "{usage}");
 }
+
+#[test]
+fn proxies_are_addresses_and_front_ends_of_this_machine_may_call() {
+    let config = load("[http]\ntrusted_proxies = [\"127.0.0.1\", \"::1\"]\n", &[], &[]).unwrap();
+    let proxies = &config.settings.http.trusted_proxies;
+    assert_eq!(proxies, &["127.0.0.1", "::1"].map(|a| a.parse::<std::net::IpAddr>().unwrap()));
+    assert_eq!(value(&config, "http.cors_origins").1, "default");
+    assert!(value(&config, "http.cors_origins").0.unwrap().contains("http://localhost:3000"));
+    let none = load("", &[("ARB_HTTP_CORS_ORIGINS", "[]")], &[]).unwrap();
+    assert!(none.settings.http.cors_origins.is_empty());
+    let error = load("[http]\ntrusted_proxies = [\"proxy\"]\n", &[], &[]).unwrap_err();
+    let text = format!("{error:#}");
+    assert!(text.contains("trusted_proxies") && text.contains("127.0.0.1"), "{text}");
+}

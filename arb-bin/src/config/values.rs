@@ -4,6 +4,7 @@
 //! or a flag of a file means the same as its text.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use arb::time::HOUR;
 use arb::{Budget, Decimal, Money, symbol_flaw};
@@ -118,6 +119,16 @@ pub(super) fn some_words<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Strin
 /// A list.
 pub(super) fn words<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     Words::deserialize(from).map(|Words(words)| words)
+}
+
+/// Addresses of machines.
+pub(super) fn addresses<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpAddr>, D::Error> {
+    let Words(words) = Words::deserialize(from)?;
+    let address = |word: &String| {
+        let refuse = |_| format!("{word:?} is no address; one such as \"127.0.0.1\" is allowed");
+        word.parse().map_err(refuse).map_err(D::Error::custom)
+    };
+    words.iter().map(address).collect()
 }
 
 /// Perpetuals with order flow.

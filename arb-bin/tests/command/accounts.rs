@@ -250,3 +250,16 @@ fn a_place_without_accounts_is_explained_and_not_filled() {
     let empty = folder.ok(&["user", "list", "--data", "d"]).stdout;
     assert!(empty.contains("arb user add"), "{empty}");
 }
+
+#[test]
+fn the_folder_is_the_configured_one() {
+    let folder = Folder::new();
+    folder.write("arb.toml", "data = \"mine\"\n");
+    std::fs::create_dir(folder.path("mine")).unwrap();
+    folder.ok(&["user", "add", "me@example.com"]);
+    assert!(folder.path("mine/arb.db").is_file());
+    assert_eq!(json(&folder, &["user", "list", "--json"])["users"][0]["email"], "me@example.com");
+    assert!(json(&folder, &["invite", "create", "--json"])["code"].is_string());
+    let other = [("ARB_DATA", "other")];
+    folder.arb_with(&other, &["user", "list"]).refused(1, &["other", "no such folder"]);
+}

@@ -1,7 +1,7 @@
 //! The REST host in a process of its own, over the store of a node that runs in another.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 
 use serde_json::{Value, json};
 
@@ -88,4 +88,28 @@ fn a_host_of_its_own_shows_and_commands_the_node_and_tells_when_it_is_gone() {
     assert_eq!(status, 503, "{refused}");
     assert!(caller.get("/api/rates")["BTC"]["mark_price"].is_number(), "what is stored is shown");
     host.stop();
+}
+
+#[test]
+fn a_node_that_starts_says_so_at_its_port() {
+    let folder = Folder::new();
+    let sim = ["sim", "--seed", "3", "--symbols", "BTCUSDT", "--data", "venue"];
+    let venue = Running::start(&folder, &sim);
+    // A venue that takes connections and never answers.
+    let mute = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mute = format!("http://{}", mute.local_addr().unwrap());
+    let mut line = venue.ready.clone();
+    line["futures_rest"] = mute.into();
+    folder.write("mute.json", line.to_string());
+    let node = ["run", "--data-venue", "sim", "--venue-json", "mute.json", "--symbols", "BTCUSDT"];
+    let mut node = Running::begin(&folder, &node, &[]);
+    let told = node.wait_for("says how far the start is");
+    let address = told.split("http://").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    let caller = Caller { address, token: String::new() };
+    let health = caller.get("/api/health");
+    assert_eq!(health["status"], "degraded", "{health}");
+    let (status, rates) = caller.ask("GET", "/api/rates", None);
+    assert_eq!(status, 503);
+    assert!(rates["detail"].as_str().unwrap().contains("the node starts"), "{rates}");
+    node.kill();
 }

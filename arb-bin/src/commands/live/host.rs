@@ -15,7 +15,7 @@ use arb::node::WallClock;
 use arb::port::{Clock, Desk, Store};
 use serde::Serialize;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
@@ -50,6 +50,58 @@ pub(crate) struct Served {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) symbols: Vec<String>,
+}
+
+/// A port that says how far the start is until its host can serve.
+pub(crate) struct Starting {
+    listener: std::net::TcpListener,
+    news: watch::Sender<String>,
+    /// Ends it when it is dropped.
+    _ready: oneshot::Sender<()>,
+}
+
+impl Starting {
+    /// Answers from now on.
+    ///
+    /// # Errors
+    /// When the port cannot be shared with the host to come.
+    pub(crate) fn begin(listener: TcpListener, config: &Config) -> Result<Self> {
+        let listener = listener.into_std().context("the REST host's port")?;
+        let own = TcpListener::from_std(listener.try_clone()?)?;
+        tracing::info!("REST: http://{} says how far the start is", own.local_addr()?);
+        let (news, hears) = watch::channel("asks the venue what is listed".to_owned());
+        let (ready, is_ready) = oneshot::channel::<()>();
+        let what = (http_options(config), Arc::new(WallClock) as Arc<dyn Clock>);
+        tokio::spawn(async move {
+            let ready = async {
+                let _ = is_ready.await;
+            };
+            if let Err(error) = arb::http::serve_starting(own, what, hears, ready).await {
+                tracing::warn!(%error, "the REST host cannot tell how far the start is");
+            }
+        });
+        Ok(Self { listener, news, _ready: ready })
+    }
+
+    /// Says how far the start is.
+    pub(crate) fn tell(&self, news: String) {
+        self.news.send_replace(news);
+    }
+
+    /// The port, for the host.
+    pub(crate) fn end(self) -> Result<TcpListener> {
+        Ok(TcpListener::from_std(self.listener)?)
+    }
+}
+
+fn http_options(config: &Config) -> HttpOptions {
+    let http = &config.settings.http;
+    HttpOptions {
+        stop_timeout: STOP,
+        cors_origins: http.cors_origins.clone(),
+        trusted_proxies: http.trusted_proxies.clone(),
+        ..HttpOptions::default()
+    }
 }
 
 /// A login that is told once.
@@ -107,11 +159,7 @@ impl Serving {
             AccountOptions::new(Arc::clone(&served.store), Arc::new(WallClock), keys).open()?;
         let admin = first_login(&accounts, &*served.store, (first, folder)).await?;
         let Served { desk, store, clock, symbols } = served;
-        let mut options = HttpOptions { stop_timeout: STOP, ..HttpOptions::default() };
-        let origins = &config.settings.http.cors_origins;
-        if !origins.is_empty() {
-            options.cors_origins.clone_from(origins);
-        }
+        let options = http_options(config);
         let accounts = Arc::new(accounts);
         let host = Arc::new(Host { desk, store, accounts, clock, symbols, options });
         let rest = format!("http://{}", listener.local_addr()?);

@@ -178,7 +178,10 @@ impl Table {
     }
 
     fn scored(&self) -> impl Iterator<Item = (Listed, &Instrument)> {
-        self.catalog.iter().filter(|(_, instrument)| self.symbols.contains(&instrument.symbol))
+        let is_scored = |instrument: &Instrument| {
+            !instrument.is_spot() && self.symbols.contains(&instrument.symbol)
+        };
+        self.catalog.iter().filter(move |(_, instrument)| is_scored(instrument))
     }
 
     async fn signals(&self, text: &mut String, style: Style) -> Result<()> {
