@@ -25,7 +25,7 @@ use tower::ServiceExt as _;
 use crate::app::App;
 use crate::host::Host;
 use crate::router::routed;
-use crate::stall::Stall;
+use crate::stall::{Stall, Streams};
 
 /// Pause after a failed accept: mostly there are no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -124,12 +124,14 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> io::Result<A
 }
 
 async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, app: App) {
+    let streams = Streams::default();
+    let stream = Stall::new(stream, app.host.options.write_timeout, streams.clone());
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
+        request.extensions_mut().insert(streams.clone());
         router.clone().oneshot(request)
     });
-    let stream = Stall::new(stream, app.host.options.write_timeout);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(app.host.options.header_timeout)

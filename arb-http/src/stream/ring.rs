@@ -10,6 +10,9 @@ use std::sync::Arc;
 use super::message::{Draft, Message};
 use super::wanted::{Topic, Wanted};
 
+/// Bytes of messages that a client gets at once, about.
+const LARGEST_STEP: usize = 32 * 1024;
+
 /// How much a ring keeps.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
@@ -92,19 +95,21 @@ impl Ring {
         Start { cursor: self.newest, first }
     }
 
-    /// Up to `most` wanted messages behind a cursor, which moves past what was looked at.
+    /// Up to `most` wanted messages behind a cursor, which moves past what was looked at; fewer of
+    /// large ones, because a slow client holds what it got.
     pub(super) fn behind(&self, cursor: &mut u64, wanted: &Wanted, most: usize) -> Behind {
         if !self.knows(*cursor) {
             return Behind::Lost;
         }
         let skip = usize::try_from(*cursor - self.before_first()).unwrap_or(usize::MAX);
-        let mut next = Vec::new();
+        let (mut next, mut bytes) = (Vec::new(), 0);
         for message in self.kept.iter().skip(skip) {
-            if next.len() == most {
+            if next.len() == most || bytes >= LARGEST_STEP {
                 break;
             }
             *cursor = message.number;
             if wanted.takes(&message.draft) {
+                bytes += message.size();
                 next.push(Arc::clone(message));
             }
         }

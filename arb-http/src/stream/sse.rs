@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -21,6 +22,7 @@ use crate::coins::Coins;
 use crate::error::ApiError;
 use crate::extract::Query;
 use crate::metrics::StreamKind;
+use crate::stall::Streams;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(stream))
@@ -60,6 +62,7 @@ struct Choice {
 async fn stream(
     caller: Caller<Viewer>,
     State(app): State<App>,
+    connection: Option<Extension<Streams>>,
     asked: HeaderMap,
     Query(choice): Query<Choice>,
 ) -> Result<Response, ApiError> {
@@ -70,6 +73,9 @@ async fn stream(
     let token = bearer(&asked).ok_or(ApiError::Unauthorised)?.to_owned();
     let listener = Listener { token, wanted, last };
     let client = Client::begin(&app, StreamKind::Sse, listener).await?;
+    if let Some(Extension(connection)) = connection {
+        connection.say();
+    }
     let mut response = Response::new(Body::from_stream(events(client)));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));

@@ -11,6 +11,7 @@ use axum::extract::ws::{CloseFrame, Message as Frame, WebSocket, WebSocketUpgrad
 use axum::http::{Extensions, HeaderMap};
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
+use tokio_tungstenite::tungstenite;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -21,6 +22,7 @@ use crate::auth::{bearer, origin};
 use crate::coins::Coins;
 use crate::error::ApiError;
 use crate::metrics::StreamKind;
+use crate::stall::Streams;
 
 /// Time for the first message.
 const FIRST_MESSAGE: Duration = Duration::from_secs(10);
@@ -38,6 +40,7 @@ const FORBIDDEN: u16 = 4403;
 const SLOW: u16 = 4008;
 const BUSY: u16 = 4503;
 const GOING_AWAY: u16 = 1001;
+const TOO_BIG: u16 = 1009;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(socket))
@@ -85,6 +88,9 @@ async fn socket(
     };
     let token = bearer(&asked).map(str::to_owned);
     let from = origin(&asked, &extensions, &app);
+    if let Some(connection) = extensions.get::<Streams>() {
+        connection.say();
+    }
     // A client costs little: what it says is short, what it is told is written at once.
     let upgrade = upgrade
         .read_buffer_size(4 * 1024)
@@ -108,9 +114,11 @@ async fn socket(
                 Some(farewell)
             }
         };
-        // A peer that is gone or does not read needs no farewell.
+        // A slow peer needs time to come to the farewell; one that is gone needs none.
+        let is_slow = farewell.as_ref().is_some_and(|farewell| farewell.code == SLOW);
+        let time = if is_slow { WRITE } else { Duration::from_secs(1) };
         let goodbye = socket.send(Frame::Close(farewell));
-        let _ = tokio::time::timeout(Duration::from_secs(1), goodbye).await;
+        let _ = tokio::time::timeout(time, goodbye).await;
     })
 }
 
@@ -141,11 +149,19 @@ async fn hello(socket: &mut WebSocket) -> Result<Hello, CloseFrame> {
             Some(Ok(Frame::Text(text))) => text,
             Some(Ok(Frame::Ping(_) | Frame::Pong(_))) => continue,
             Some(Ok(_)) => return Err(closing(INVALID, "the first message must be text")),
-            Some(Err(_)) | None => return Err(closing(GOING_AWAY, "the connection was lost")),
+            Some(Err(error)) => return Err(lost(error)),
+            None => return Err(closing(GOING_AWAY, "the connection was lost")),
         };
         return serde_json::from_str(&text).map_err(|error| {
             closing(INVALID, &format!("the first message makes no sense: {error}"))
         });
+    }
+}
+
+fn lost(error: axum::Error) -> CloseFrame {
+    match error.into_inner().downcast::<tungstenite::Error>().as_deref() {
+        Ok(tungstenite::Error::Capacity(_)) => closing(TOO_BIG, "the first message is too large"),
+        _ => closing(GOING_AWAY, "the connection was lost"),
     }
 }
 
