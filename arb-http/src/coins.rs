@@ -40,13 +40,15 @@ impl<'a> Coins<'a> {
         base.filter(|_| self.0.iter().any(|own| own == symbol)).unwrap_or(symbol)
     }
 
-    /// The symbol that a key or a symbol means.
+    /// The symbol that a key or a symbol means, in capitals or not.
     #[must_use]
     pub fn symbol<'s>(self, given: &'s str) -> &'s str
     where
         'a: 's,
     {
-        let is_meant = |symbol: &&'a str| *symbol == given || self.coin(symbol) == given;
+        let is_meant = |symbol: &&'a str| {
+            symbol.eq_ignore_ascii_case(given) || self.coin(symbol).eq_ignore_ascii_case(given)
+        };
         self.symbols().find(is_meant).unwrap_or(given)
     }
 
@@ -58,7 +60,7 @@ impl<'a> Coins<'a> {
     ) -> Result<(Listed, &'c Instrument), ApiError> {
         let symbol = self.symbol(given);
         let mut all = catalog.iter();
-        all.find(|(_, i)| i.market == Market::Um && i.symbol == symbol)
+        all.find(|(_, i)| i.market == Market::Um && i.symbol.eq_ignore_ascii_case(symbol))
             .ok_or_else(|| ApiError::NotFound("no perpetual of this symbol is known".to_owned()))
     }
 }

@@ -30,8 +30,8 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Query<T> {
         let query = parts.uri.query().unwrap_or_default().as_bytes();
         let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query));
         serde_path_to_error::deserialize(pairs).map(Self).map_err(|error| {
-            let path = error.path().to_string();
-            ApiError::flaw("query", &path, error.into_inner().to_string())
+            let (path, message) = (error.path().to_string(), error.into_inner().to_string());
+            ApiError::flaw("query", &place(path, &message), message)
         })
     }
 }
@@ -116,11 +116,21 @@ async fn read_body(request: Request, app: &App) -> Result<Bytes, ApiError> {
     }
 }
 
+/// Where a flaw is: of a field that is missing its own place, which serde does not tell.
+fn place(path: String, message: &str) -> String {
+    let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
+    match (missing, path.as_str()) {
+        (None, _) => path,
+        (Some(field), "" | ".") => field.to_owned(),
+        (Some(field), _) => format!("{path}.{field}"),
+    }
+}
+
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value: Object<T> = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
         let inner = error.inner();
+        let path = place(error.path().to_string(), &inner.to_string());
         let kind = if inner.is_data() { "value_error" } else { "json_invalid" };
         ApiError::Invalid(vec![Flaw::at("body", &path, inner.to_string(), kind)])
     })?;

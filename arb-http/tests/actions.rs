@@ -125,7 +125,8 @@ async fn settings_reach_the_engine_to_the_digit() {
 async fn settings_that_make_no_sense_are_refused_with_their_field() {
     let caller = Caller::of(&Fixture::new().await);
     for (from, to, place) in [
-        ("\"enabled\":false,", "", "body"),
+        ("\"enabled\":false,", "", "body.enabled"),
+        (",\"heavy\":2e0", "", "body.tier_multiplier.heavy"),
         ("\"enabled\":false", "\"enabled\":\"no\"", "body.enabled"),
         ("12000.5", "\"12000.5\"", "body.initial_balance"),
         ("12000.5", "0", "body.initial_balance"),

@@ -8,7 +8,7 @@ use axum::http::{Method, StatusCode};
 
 use crate::caller::{Caller, request};
 use crate::desk::view;
-use crate::fixture::{Fixture, price};
+use crate::fixture::{Fixture, at, price};
 
 /// Endpoints with an age, and how long a caller may keep their answers.
 const AGED: [(&str, &str); 5] = [
@@ -96,6 +96,8 @@ async fn keys_are_coins_where_configured_and_parameters_take_both() {
     assert_eq!(keys, ["BTC", "DOGEUSDT", "ETH"]);
     let by_coin = caller.get("/api/trades/latest?symbol=BTC&limit=1", "viewer").await;
     let by_symbol = caller.get("/api/trades/latest?symbol=BTCUSDT&limit=1", "viewer").await;
+    let small = caller.get("/api/trades/latest?symbol=btc&limit=1", "viewer").await;
+    assert_eq!((small.status, &small.text), (StatusCode::OK, &by_symbol.text));
     assert_eq!((by_coin.status, by_coin.text), (StatusCode::OK, by_symbol.text));
     let unlisted = caller.get("/api/trades/latest?symbol=DOGE", "viewer").await;
     assert_eq!(unlisted.status, StatusCode::NOT_FOUND, "it is not configured");
@@ -151,4 +153,33 @@ fn the_figures_that_the_monitoring_dashboard_draws_exist() {
         let folders = ["src", "arb-http/src", "arb-binance/src"].map(|folder| root.join(folder));
         assert!(folders.iter().any(|folder| stands_in(folder, &literal)), "{name}");
     }
+}
+
+#[tokio::test]
+async fn of_a_span_that_is_too_long_the_newest_part_is_told() {
+    let caller = Caller::of(&Fixture::new().await);
+    let bars = async |query: &str| {
+        let path = format!("/api/trades/summary?symbol=BTC&{query}");
+        let answer = caller.get(&path, "viewer").await;
+        assert_eq!(answer.status, StatusCode::OK, "{query}: {}", answer.text);
+        answer.json()["data"].as_array().unwrap().clone()
+    };
+    let hour = bars("").await;
+    assert_eq!(hour.len(), 10, "the fixture has trades of ten minutes");
+    let (now, day) = (at(0).as_millis(), 24 * 3_600_000);
+    assert_eq!(bars("start_ms=0").await, hour, "down to now");
+    assert_eq!(bars(&format!("end_ms={now}&start_ms={}", now - 3 * day)).await, hour);
+    assert_eq!(bars(&format!("end_ms={}&start_ms=0", now + day - 300_000)).await.len(), 6);
+    let weeks = bars(&format!("interval=1w&start_ms=0&end_ms={}", now + 6 * day)).await;
+    assert_eq!(weeks.len(), 1, "seven days by bars of an hour and more");
+    assert_eq!(bars("start_ms=5&end_ms=1").await, hour[..0]);
+}
+
+#[tokio::test]
+async fn a_strategy_that_nobody_knows_has_no_summary() {
+    let caller = Caller::of(&Fixture::new().await);
+    let answer = caller.get("/api/paper/summary?strategy=nope", "user").await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND, "{}", answer.text);
+    let answer = caller.get("/api/paper/summary?strategy=v51_baseline", "user").await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
 }

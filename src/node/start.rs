@@ -98,6 +98,9 @@ pub(super) async fn start(mut options: NodeOptions) -> Result<Node, NodeError> {
         let (folder, clock) = (options.log.folder.clone(), Arc::clone(&options.clock));
         let telling = Telling { notifier, notes, alive: lives, counters, clock, folder, from };
         tasks.spawn(tell(telling));
+    } else {
+        // Nobody lags behind.
+        set(&counters.told_seq, Seq::MAX);
     }
     let following = following(&options, durable, &handle);
     tasks.spawn(requests::serve(&following));

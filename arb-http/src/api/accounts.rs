@@ -1,5 +1,6 @@
 //! Logging in and out, and one's own keys.
 
+use arb_core::AuthError;
 use arb_core::port::Scope;
 use axum::Json;
 use axum::extract::State;
@@ -128,7 +129,13 @@ async fn refresh(
     input: Input<RefreshInput>,
 ) -> Result<Json<RefreshedBody>, ApiError> {
     app.limits.login(from)?;
-    let session = app.host.accounts.refresh(from, input.value.refresh_token.as_str()).await?;
+    let session = app.host.accounts.refresh(from, input.value.refresh_token.as_str()).await;
+    let session = session.map_err(|error| match error {
+        AuthError::Token => {
+            ApiError::Credentials("this refresh token is not valid: log in again".to_owned())
+        }
+        error => error.into(),
+    })?;
     Ok(Json(RefreshedBody {
         access_token: session.access,
         refresh_token: session.refresh,

@@ -23,7 +23,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::tape::{ROWS, UnixMs, span};
+use super::tape::{LONGEST, ROWS, UnixMs, span};
 use crate::ErrorBody;
 use crate::app::App;
 use crate::auth::{Caller, Viewer};
@@ -46,7 +46,7 @@ struct TradesParams {
     #[param(inline)]
     start_ms: Option<UnixMs>,
     /// Moment after the last, Unix milliseconds; now where none is given. Of a longer span the
-    /// first 24 hours are told.
+    /// newest 24 hours are told.
     #[param(inline)]
     end_ms: Option<UnixMs>,
 }
@@ -77,7 +77,7 @@ async fn trades(
 ) -> Result<Response, ApiError> {
     let catalog = app.listed().await?;
     let (of, _) = app.coins().find(&catalog, params.symbol.as_str())?;
-    let (from, to) = span((params.start_ms, params.end_ms), app.host.clock.now());
+    let (from, to) = span((params.start_ms, params.end_ms), LONGEST, app.host.clock.now());
     let next = app.host.store.first_id_at(of.key, from).await?;
     let writer = StreamWriter::try_new(Vec::new(), &schema()).map_err(ApiError::internal)?;
     let mut pages = Pages { app, of, to, next, writer: Some(writer) };

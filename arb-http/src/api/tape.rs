@@ -21,8 +21,10 @@ use crate::extract::{Int, Query, Text};
 
 /// Trades that are read at once.
 pub(super) const ROWS: usize = 20_000;
-/// Longest span of one request: a busy perpetual has some millions of trades in it.
-const LONGEST: i64 = DAY;
+/// Longest span of one request: a busy perpetual has some millions of trades in a day.
+pub(super) const LONGEST: i64 = DAY;
+/// The same for bars of an hour and more.
+const LONGEST_OF_HOURS: i64 = 7 * DAY;
 /// Unix milliseconds up to the year 2100.
 pub(super) type UnixMs = Int<0, 4_102_444_800_000>;
 
@@ -65,7 +67,7 @@ struct SummaryParams {
     #[param(inline)]
     start_ms: Option<UnixMs>,
     /// Moment after the last, Unix milliseconds; now where none is given. Of a longer span the
-    /// first 24 hours are told.
+    /// newest 24 hours are told, and 7 days by bars of an hour and more.
     #[param(inline)]
     end_ms: Option<UnixMs>,
     /// Length of a bar; a minute where none is given.
@@ -91,26 +93,24 @@ async fn summary(
 ) -> Result<Json<Data<Bar>>, ApiError> {
     let catalog = app.listed().await?;
     let (of, _) = app.coins().find(&catalog, params.symbol.as_str())?;
-    let span = span((params.start_ms, params.end_ms), app.host.clock.now());
     let interval = params.interval.unwrap_or(Interval::M1);
+    let longest = if interval.nanos() < HOUR { LONGEST } else { LONGEST_OF_HOURS };
+    let span = span((params.start_ms, params.end_ms), longest, app.host.clock.now());
     let _turn = app.heavy().await?;
     let bars = bars(&app, of, span, interval).await?;
     Ok(Json(bars.iter().map(|(at, sums)| Bar::new(*at, sums)).collect()))
 }
 
-/// The span that is asked for, cut to the longest that is told at once.
+/// The span that is asked for, of which the newest part stays where it is too long.
 pub(super) fn span(
     (start, end): (Option<UnixMs>, Option<UnixMs>),
+    longest: i64,
     now: Timestamp,
 ) -> (Timestamp, Timestamp) {
     let at = |ms: UnixMs| Timestamp::from_millis(ms.0);
-    let to = match (start, end) {
-        (_, Some(end)) => at(end),
-        (Some(start), None) => now.min(at(start).plus(LONGEST)),
-        (None, None) => now,
-    };
+    let to = end.map_or(now, at);
     let from = start.map_or_else(|| to.plus(-HOUR), at);
-    (from, to.min(from.plus(LONGEST)))
+    (from.max(to.plus(-longest)), to)
 }
 
 async fn bars(
