@@ -50,6 +50,9 @@ export function short(value) {
   return minus(Number(value.toPrecision(3)).toString());
 }
 
+/** Base units of a position that are still open. */
+export const openQty = ({ open_qty, qty }) => open_qty ?? qty;
+
 /** gain or loss by the sign. */
 export const tone = (value) => (!known(value) || value === 0 ? "" : value > 0 ? "gain" : "loss");
 

@@ -4,7 +4,7 @@ import { change } from "../api.js";
 import { toast } from "../alerts.js";
 import { confirmed } from "../dialog.js";
 import { at, h, write } from "../dom.js";
-import { change as signed, coin, r, short, side } from "../format.js";
+import { change as signed, coin, openQty, r, short, side } from "../format.js";
 import { hear, known, may, tell } from "../state.js";
 
 const BOOKS = { all: "everything: positions and carry pairs", directional: "directional positions", carry: "carry pairs" };
@@ -24,7 +24,7 @@ async function pause() {
 
 async function flatten() {
   const open = known.positions?.data ?? [];
-  const facts = open.map((each) => `${coin(each.symbol)} ${side(each.direction).text.toLowerCase()} ${short(each.qty)}: ${signed(each.unrealized_pnl)}, ${r(each.unrealized_r)}`);
+  const facts = open.map((each) => `${coin(each.symbol)} ${side(each.direction).text.toLowerCase()} ${short(openQty(each))}: ${signed(each.unrealized_pnl)}, ${r(each.unrealized_r)}`);
   const book = h("select", { name: "book" }, Object.entries(BOOKS).map(([value, text]) => h("option", { value }, text)));
   const stop = h("input", { type: "checkbox", name: "pause", checked: true });
   await confirmed({

@@ -2,7 +2,7 @@
 
 import { get } from "../api.js";
 import { at, dress, figure, follow, h, nothing, something, write } from "../dom.js";
-import { bps, change, coin, length, money, number, price, r, short, side, tone, words } from "../format.js";
+import { bps, change, coin, length, money, number, openQty, price, r, short, side, tone, words } from "../format.js";
 import { hear, known, now } from "../state.js";
 
 const STATES = { active: "before TP 1", tp1_hit: "TP 1 taken" };
@@ -11,8 +11,8 @@ const STATES = { active: "before TP 1", tp1_hit: "TP 1 taken" };
 function ladder() {
   const run = h("i", { class: "run" });
   const here = h("i", { class: "now" });
-  const tick = (text, place) => h("i", { class: `tick ${place}` }, h("span", null, text));
-  const ticks = { sl: tick("stop", "start"), entry: tick("entry", ""), tp1: tick("TP 1", ""), tp2: tick("TP 2", "end") };
+  const tick = (text) => h("i", { class: "tick" }, h("span", null, text));
+  const ticks = { sl: tick("stop"), entry: tick("entry"), tp1: tick("TP 1"), tp2: tick("TP 2") };
   const element = h("div", { class: "ladder", role: "img" }, h("i", { class: "track" }), run, Object.values(ticks), here);
   return {
     element,
@@ -21,12 +21,14 @@ function ladder() {
       // A stop in profit leaves the entry left of it.
       const left = position.direction === "LONG" ? Math.min(sl, entry) : Math.max(sl, entry);
       const share = (value) => (tp2 === left ? 0 : Math.min(Math.max((value - left) / (tp2 - left), 0), 1));
+      const near = (one, other) => Math.abs(share(one) - share(other)) < 0.14;
       const put = (tickElement, value) => tickElement.style.setProperty("left", `${(share(value) * 100).toFixed(2)}%`);
-      put(ticks.sl, sl);
-      put(ticks.entry, entry);
-      put(ticks.tp1, tp1);
-      put(ticks.tp2, tp2);
-      ticks.entry.firstChild.hidden = Math.abs(share(entry) - share(sl)) < 0.14;
+      for (const [name, value] of Object.entries({ sl, entry, tp1, tp2 })) {
+        put(ticks[name], value);
+        dress(ticks[name], `tick ${near(value, left) ? "start" : near(value, tp2) ? "end" : ""}`);
+      }
+      ticks.entry.firstChild.hidden = near(entry, sl);
+      ticks.tp1.firstChild.hidden = near(tp1, sl) || near(tp1, tp2);
       here.hidden = last === null;
       if (last === null) return;
       put(here, last);
@@ -59,7 +61,8 @@ function row() {
       tier.hidden = !position.tier;
       write(result, r(position.unrealized_r));
       dress(result, `result ${tone(position.unrealized_r)}`);
-      write(meta, `${short(position.qty)} ${coin(position.symbol)} · ${change(position.unrealized_pnl)}`);
+      const open = openQty(position);
+      write(meta, `${short(open)}${open === position.qty ? "" : ` of ${short(position.qty)}`} ${coin(position.symbol)} · ${change(position.unrealized_pnl)}`);
       write(held, `${length(now() - position.entry_time_ms)} · ${STATES[position.status] ?? words(position.status)}`);
       const rate = Object.values(known.rates).find((each) => each.symbol === position.symbol);
       steps.show(position, rate?.mark_price ?? null);
