@@ -5,29 +5,51 @@ import { at, dress, figure, write } from "../dom.js";
 import { change, drift, length, money, number, percent, r, tone } from "../format.js";
 import { axis, base, colours, config, painter, utc } from "../plots.js";
 import { book, hear, known, now } from "../state.js";
+import { thin } from "./candles.js";
+
+const MINUTE = 60_000;
+const MOST = 2_000;
 
 let curve = [];
 let summary = null;
+// Equity as it was told while the page is open.
+let heard = [];
+
+function listen({ ts, account }) {
+  if (!account) return;
+  const time_ms = ts * 1000;
+  while (heard.at(-1)?.time_ms >= time_ms) heard.pop();
+  heard.push({ time_ms, equity: account.equity });
+  if (heard.length > MOST) heard = thin(heard, MOST / 2);
+}
+
+// The balance after each closed trade, up to where the account itself was heard.
+function steps(start) {
+  const began = heard[0]?.time_ms ?? now();
+  const first = summary?.start_time_ms ? [{ time_ms: summary.start_time_ms, equity: start }] : [];
+  return [...[...first, ...curve].filter((point) => point.time_ms < began), ...heard];
+}
 
 async function draw(library, element) {
   const tint = colours("muted", "line", "faint", "gain", "loss", "gain-soft", "loss-soft");
   const start = known.risk?.account?.initial_balance ?? curve[0]?.equity ?? 0;
-  const began = Math.min(curve[0]?.time_ms ?? now(), summary?.start_time_ms ?? now()) - (curve.length ? 0 : 3_600_000);
-  const points = [{ time_ms: began, equity: start }, ...curve, ...(known.risk?.account ? [{ time_ms: now(), equity: known.risk.account.equity }] : [])];
-  const gains = (points.at(-1)?.equity ?? start) >= start;
+  const points = steps(start);
+  if (points.length === 0) return;
+  const gains = points.at(-1).equity >= start;
   const x = points.map((point) => utc(point.time_ms));
   const values = points.map((point) => point.equity);
   const [low, high] = [Math.min(start, ...values), Math.max(start, ...values)];
-  const room = (high - low || Math.abs(start) * 0.01 || 1) * 0.08;
+  const room = Math.max((high - low) * 0.08, Math.abs(start) * 0.0005);
+  const from = points[0].time_ms;
   await library.react(element, [
     { type: "scatter", mode: "lines", x, y: points.map(() => start), line: { color: tint.line, width: 1, dash: "dot" }, hoverinfo: "skip" },
-    { type: "scatter", mode: "lines", x, y: values, line: { color: gains ? tint.gain : tint.loss, width: 1.6 }, fill: "tonexty", fillcolor: gains ? tint["gain-soft"] : tint["loss-soft"], hovertemplate: "%{y:,.2f}<extra></extra>" },
+    { type: "scatter", mode: "lines", x, y: values, line: { color: gains ? tint.gain : tint.loss, width: 1.6, shape: "hv" }, fill: "tonexty", fillcolor: gains ? tint["gain-soft"] : tint["loss-soft"], hovertemplate: "%{y:,.2f}<extra></extra>" },
   ], {
     ...base(tint),
     margin: { l: 10, r: 52, t: 6, b: 20 },
     hovermode: "x unified",
     dragmode: false,
-    xaxis: axis(tint, { type: "date", nticks: 4, tickfont: { size: 10 } }),
+    xaxis: axis(tint, { type: "date", range: [utc(from), utc(Math.max(points.at(-1).time_ms, from + MINUTE))], nticks: 4, tickfont: { size: 10 } }),
     yaxis: axis(tint, { side: "right", nticks: 4, range: [low - room, high + room], tickformat: ",.0f", tickfont: { size: 10 } }),
   }, config);
 }
@@ -77,6 +99,10 @@ export function mount() {
     paint();
   });
   hear("risk", () => {
+    // Another account, or another user: arriving empties the mode.
+    if (mode.textContent !== known.risk.mode) heard = [];
+    listen(known.risk);
+    paint();
     write(mode, known.risk.mode);
     dress(mode, `pill ${known.risk.mode === "live" ? "bad" : ""}`);
     header();
