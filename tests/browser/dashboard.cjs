@@ -218,6 +218,35 @@ const checks = {
     await done();
   },
 
+  async "the open part of a position, steps of equity and signals that are news are shown"(browser) {
+    const { page, done } = await opened(browser, desktop, { expected: [/ERR_FAILED/] });
+    await login(page);
+    const now = Date.now();
+    const [coin] = await texts(page, "#symbols button");
+    const position = { id: 7, symbol: "ETHUSDT", strategy: "one", direction: "LONG", score: 80, tier: "standard", entry_price: 100, entry_time_ms: now - 900e3, qty: 9.99, open_qty: 5, sl_price: 101.5, tp1_price: 105, tp2_price: 110, status: "tp1_hit", unrealized_pnl: 5, unrealized_r: 0.7, score_factors: null };
+    const signal = (minutes, reason, fired = false) => ({ time_ms: now - minutes * 60e3, strategy: "one", symbol: `${coin}USDT`, coin, direction: "LONG", score: 80, tier: "standard", fired, reason, price: 100, factors: {} });
+    const items = [signal(1, "busy: position"), signal(2, "busy: cool_down"), signal(3, "risk: another strategy owns the instrument"), signal(4, "risk: costs: 500 against a limit of 400"), signal(5, "risk: costs: 490 against a limit of 400"), signal(6, "entry", true)];
+    const stubs = { "positions*": { data: [position] }, "equity-curve*": { data: [{ time_ms: now - 600e3, equity: 10_050, pnl_r: 0.25 }] }, "summary*": { balance: 10_050, equity: 10_055, total_pnl: 50, total_pnl_r: 0.25, trades: 1, active: 1, win_rate: 1, profit_factor: null, max_drawdown: 0, start_time_ms: now - 900e3 } };
+    for (const [name, json] of Object.entries(stubs)) await page.route(`**/api/paper/${name}`, (route) => route.fulfill({ json }));
+    await page.route("**/api/signals/history**", (route) => route.fulfill({ json: { items, next: null } }));
+    await page.route("**/api/stream**", (route) => route.abort());
+    await page.reload();
+    await page.locator("#position-list .meta", { hasText: "5.00 of 9.99 ETH" }).waitFor();
+    const cut = await page.locator("#position-list").evaluate((list) => [...list.querySelectorAll(".tick span")].some((each) => each.getBoundingClientRect().left < list.getBoundingClientRect().left));
+    assert.ok(!cut, "every label of the ladder is inside the panel");
+    await page.getByRole("button", { name: "Flatten…" }).click();
+    assert.match(await dialog(page).getByRole("listitem").textContent(), /ETH long 5\.00:/);
+    await page.keyboard.press("Escape");
+    const marks = () => page.evaluate(() => (document.getElementById("chart").data ?? []).filter((trace) => trace.mode === "markers").map((trace) => trace.text));
+    const [fired, refused] = await until(page, "the chart has no marks", marks, (all) => all[0]?.length);
+    assert.deepEqual([fired.length, refused.length], [1, 1], "one that fired, the first of the refused for costs");
+    assert.match(fired[0], /^signal fired, one/);
+    await page.locator("#equity-chart").scrollIntoViewIfNeeded();
+    const equity = () => page.evaluate(() => { const { x, y, line } = document.getElementById("equity-chart").data?.[1] ?? {}; return { x: x?.slice(0, 2).map((each) => Date.parse(`${each}Z`)), y: y?.slice(0, 2), shape: line?.shape }; });
+    await until(page, "equity does not begin at the first entry", equity, ({ x, y, shape }) => shape === "hv" && x[0] === now - 900e3 && x[1] === now - 600e3 && y[1] === 10_050);
+    await done();
+  },
+
   async "entries are paused and resumed, each after a question"(browser) {
     const { page, done } = await opened(browser, desktop);
     await login(page);

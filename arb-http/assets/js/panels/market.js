@@ -3,7 +3,7 @@
 import { get } from "../api.js";
 import { toast } from "../alerts.js";
 import { at, figure, follow, h, mark, write } from "../dom.js";
-import { change, clock, coin, number, price, short, tone } from "../format.js";
+import { change, clock, coin, number, price, reason, short, tone } from "../format.js";
 import { axis, base, colours, config, fromUtc, painter, utc, zooms } from "../plots.js";
 import { coins, hear, known, now, tell } from "../state.js";
 import { Candles, holes, thin } from "./candles.js";
@@ -11,6 +11,9 @@ import { Candles, holes, thin } from "./candles.js";
 const HOUR = 3_600_000;
 const SPANS = { "1 h": [1, 1], "4 h": [4, 2], "12 h": [12, 5], "24 h": [24, 10] };
 const POINTS = 480;
+// Refusals that an own position, its cool-down or its owner explains, and scores that are no signal.
+const EXPECTED = /^(busy: |threshold: |risk: (cool-down|another strategy owns) )/;
+const RUN = 10 * 60_000;
 const state = { span: "4 h", candles: new Candles(), rows: [], marks: [], hovered: null, load: 0 };
 
 const since = () => now() - SPANS[state.span][0] * HOUR;
@@ -32,15 +35,32 @@ function traces(tint) {
   ];
 }
 
+// What fired, and of refusals that are news the first of each run.
+function marked() {
+  const told = new Map();
+  const isFirst = (each) => {
+    const kind = `${each.strategy} ${each.direction} ${/^\D*/.exec(each.reason)}`;
+    const goesOn = each.time_ms - told.get(kind) < RUN;
+    told.set(kind, each.time_ms);
+    return !goesOn;
+  };
+  return state.marks.filter((each) => each.coin === known.symbol && each.direction && each.price !== null).reverse()
+    .filter((each) => each.fired || (each.tier !== "light" && !EXPECTED.test(each.reason) && isFirst(each)));
+}
+
+// The library reads markup in texts.
+const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+const label = (each) => plain(`${each.fired ? "signal fired" : reason(each)}, ${each.strategy}, score ${number(each.score, 1)}`);
+
 // Fired decisions stand full below a long and above a short, refused ones hollow.
 function markers(tint, bars) {
   const range = Math.max(...bars.map((bar) => bar.high)) - Math.min(...bars.map((bar) => bar.low)) || 0;
-  const mine = state.marks.filter((each) => each.coin === known.symbol && each.time_ms >= since() && each.direction && each.price !== null && (each.fired || each.tier !== "light"));
+  const mine = marked().filter((each) => each.time_ms >= since());
   const group = (direction, fired) => {
     const list = mine.filter((each) => each.direction === direction && each.fired === fired);
     const up = direction === "LONG";
     const color = up ? tint.gain : tint.loss;
-    return { type: "scatter", mode: "markers", x: list.map((each) => utc(each.time_ms)), y: list.map((each) => each.price + (up ? -1 : 1) * range * 0.03), hoverinfo: "none", marker: { symbol: `triangle-${up ? "up" : "down"}${fired ? "" : "-open"}`, size: fired ? 11 : 8, color, line: { color, width: 1.3 } } };
+    return { type: "scatter", mode: "markers", x: list.map((each) => utc(each.time_ms)), y: list.map((each) => each.price + (up ? -1 : 1) * range * 0.03), text: list.map(label), hovertemplate: "%{text}<extra></extra>", marker: { symbol: `triangle-${up ? "up" : "down"}${fired ? "" : "-open"}`, size: fired ? 11 : 8, color, line: { color, width: 1.3 } } };
   };
   return ["LONG", "SHORT"].flatMap((direction) => [group(direction, true), group(direction, false)]);
 }
@@ -50,14 +70,14 @@ function shapes(tint) {
   const mine = (known.positions?.data ?? []).filter((each) => coin(each.symbol) === known.symbol);
   const level = (y, color, dash) => ({ type: "line", xref: "paper", x0: 0, x1: 1, y0: y, y1: y, line: { color, width: 1, dash } });
   const levels = mine.flatMap((each) => [level(each.entry_price, tint.text, "solid"), level(each.sl_price, tint.loss, "dash"), level(each.tp1_price, tint.gain, "dot"), level(each.tp2_price, tint.gain, "dash")]);
-  const missing = holes(state.rows).map(([from, to]) => ({ type: "rect", yref: "paper", x0: utc(from), x1: utc(to), y0: 0.452, y1: 0.462, line: { width: 0 }, fillcolor: tint.warn, opacity: 0.7 }));
+  const missing = holes(state.rows).map(([from, to]) => ({ type: "rect", yref: "paper", x0: utc(from), x1: utc(to), y0: 0.488, y1: 0.496, line: { width: 0 }, fillcolor: tint.warn, opacity: 0.7 }));
   return [...missing, ...levels];
 }
 
 function tags(tint) {
   const mine = (known.positions?.data ?? []).filter((each) => coin(each.symbol) === known.symbol);
   const tag = (y, text, color) => ({ xref: "paper", x: 0, xanchor: "left", y, yanchor: "bottom", text, showarrow: false, font: { size: 10, color } });
-  const panes = [["y2", "CVD 30 min"], ["y3", "CVD 4 h, day"], ["y4", "Score"]].map(([yref, text]) => ({ xref: "paper", x: 0.002, xanchor: "left", yref: `${yref} domain`, y: 1, yanchor: "top", text, showarrow: false, font: { size: 10, color: tint.muted } }));
+  const panes = [["y2", "CVD 30 min"], ["y3", "CVD 4 h, day"], ["y4", "Score"]].map(([yref, text]) => ({ xref: "paper", x: 0.002, xanchor: "left", yref: `${yref} domain`, y: 1, yanchor: "bottom", text, showarrow: false, font: { size: 10, color: tint.muted } }));
   return [...panes, ...mine.flatMap((each) => [tag(each.entry_price, "entry", tint.text), tag(each.sl_price, "stop", tint.loss), tag(each.tp1_price, "TP 1", tint.gain), tag(each.tp2_price, "TP 2", tint.gain)])];
 }
 
@@ -68,15 +88,17 @@ function layout(tint, last) {
   const present = last ? [{ type: "line", xref: "paper", x0: 0, x1: 1, y0: last.close, y1: last.close, line: { color: tint.muted, width: 1, dash: "dot" } }] : [];
   return {
     ...base(tint),
+    // What the library draws beneath the line at the pointer.
+    plot_bgcolor: tint.panel,
     margin: { l: 10, r: 66, t: 8, b: 24 },
     dragmode: zooms() ? "zoom" : false,
     hovermode: "x",
     uirevision: `${known.symbol}${state.span}`,
     xaxis: axis(tint, { type: "date", range: [utc(since()), utc(end + SPANS[state.span][0] * HOUR * 0.015)], rangeslider: { visible: false }, anchor: "y4", fixedrange: !zooms(), showspikes: true, spikemode: "across", spikethickness: 1, spikedash: "dot", spikecolor: tint.muted, spikesnap: "cursor", nticks: 8 }),
-    yaxis: pane([0.47, 1], { nticks: 7, tickformat: last && last.close < 1 ? ".5f" : ",~f" }),
-    yaxis2: pane([0.3, 0.45], { tickformat: "~s" }),
-    yaxis3: pane([0.14, 0.28], { tickformat: "~s" }),
-    yaxis4: pane([0, 0.12], { range: [0, 104], tickvals: [0, 50, 100] }),
+    yaxis: pane([0.5, 1], { nticks: 7, tickformat: last && last.close < 1 ? ".5f" : ",~f" }),
+    yaxis2: pane([0.33, 0.45], { tickformat: "~s" }),
+    yaxis3: pane([0.165, 0.29], { tickformat: "~s" }),
+    yaxis4: pane([0, 0.125], { range: [0, 104], tickvals: [0, 50, 100] }),
     shapes: [...shapes(tint), ...present],
     annotations: [...tags(tint), ...latest],
   };
@@ -131,7 +153,8 @@ async function load(paint) {
   if (call !== state.load) return;
   state.candles.fill(summary.data);
   state.rows = indicators.data;
-  state.marks = history.items;
+  const oldest = history.items.at(-1)?.time_ms ?? Infinity;
+  state.marks = [...history.items, ...state.marks.filter((each) => each.fired && each.time_ms < oldest)];
   tell("readout");
   paint();
 }
