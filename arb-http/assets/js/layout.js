@@ -2,10 +2,11 @@
 
 import { at, h } from "./dom.js";
 
-const NAMES = { rates: "Rates", market: "Chart", scores: "Scores", positions: "Positions", risk: "Risk", equity: "Equity", signals: "Signals", trades: "Trades", opportunities: "Carry", settings: "Settings", health: "Health" };
+const NAMES = { rates: "Rates", market: "Chart", scores: "Scores", role: "Account", positions: "Positions", risk: "Risk", equity: "Equity", signals: "Signals", trades: "Trades", opportunities: "Carry", settings: "Settings", health: "Health" };
 const PUBLIC = [["rates"], ["welcome"]];
 const WIDE = [["rates", "opportunities", "equity", "health"], ["market", "scores"], ["positions", "risk", "settings"], ["signals"], ["trades"]];
-const MIDDLE = [["market", "scores", "signals", "trades", "opportunities"], ["rates", "positions", "risk", "equity", "settings", "health"]];
+const WIDE_VIEWER = [["rates", "opportunities"], ["market", "scores"], ["role", "health"], ["signals"]];
+const MIDDLE = [["market", "scores", "signals", "trades", "opportunities"], ["rates", "role", "positions", "risk", "equity", "settings", "health"]];
 const NARROW = [Object.keys(NAMES)];
 const COLUMNS = 5;
 
@@ -17,10 +18,14 @@ const panels = new Map();
 let view = "public";
 let allowed = () => false;
 
-const shows = (name) => view === "public" || !LEVELS.includes(panels.get(name).dataset.for) || allowed(panels.get(name).dataset.for);
+function shows(name) {
+  const wanted = panels.get(name).dataset.for;
+  if (wanted === "viewer") return !allowed("user");
+  return view === "public" || !LEVELS.includes(wanted) || allowed(wanted);
+}
 
 function place() {
-  const plan = view === "public" ? PUBLIC : narrow.matches ? NARROW : wide.matches ? WIDE : MIDDLE;
+  const plan = view === "public" ? PUBLIC : narrow.matches ? NARROW : wide.matches ? (allowed("user") ? WIDE : WIDE_VIEWER) : MIDDLE;
   const focused = document.activeElement;
   for (let index = 0; index < COLUMNS; index += 1) {
     at(`column-${index + 1}`).replaceChildren(...(plan[index] ?? []).filter(shows).map((name) => panels.get(name)));

@@ -43,10 +43,12 @@ function row(key) {
       write(yearly, value.annualized === null ? "" : `${drift(value.annualized)} p.a.`);
       this.tick(value);
       const points = history(key);
-      if (points === drawn && points.length === drawn.length) return;
+      const missing = points.length ? null : absent(hasFlow);
+      if (points === drawn && line.getAttribute("title") === missing) return;
       drawn = points;
-      write(told, points.length > 1 ? `from ${drift(Math.min(...points), 4)} to ${drift(Math.max(...points), 4)}` : "");
-      line.replaceChildren(spark(points), told);
+      mark(line, "title", missing);
+      write(told, missing ?? `from ${drift(Math.min(...points), 4)} to ${drift(Math.max(...points), 4)}`);
+      line.replaceChildren(missing ? h("span", { class: "muted", "aria-hidden": "true" }, "–") : spark(points), told);
     },
     tick(value) {
       const left = (value.next_funding_time ?? NaN) - now();
@@ -62,6 +64,8 @@ function flash(element, by) {
   void element.offsetWidth;
   element.classList.add(by > 0 ? "up" : "down");
 }
+
+const absent = (hasFlow) => (!known.user ? "Log in to see the trend" : hasFlow ? "No history yet" : "No history of this perpetual here");
 
 // Rates of the last day or week where the user may read them, else what came since the start.
 function history(key) {
