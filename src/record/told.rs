@@ -5,8 +5,8 @@
 //! follow those of [`Output`](arb_core::Output); a test compares every output of whole runs.
 
 use arb_core::{
-    CarryNote, ClientOrderId, Direction, DropReason, Hole, InstrumentId, Money, Order, Price,
-    Reason, Refusal, RiskNote, Tier, Timestamp, TradeNote,
+    CarryNote, ClientOrderId, Direction, DropReason, Hole, InstrumentId, Money, Order, OrderUpdate,
+    Price, Reason, Refusal, RiskNote, Tier, Timestamp, TradeNote,
 };
 use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap as _;
@@ -27,6 +27,7 @@ pub(super) enum Told {
     Quarantined { instrument: InstrumentId },
     Configured { hash: String },
     ConfigRefused { message: String },
+    Unfilled { id: ClientOrderId, instrument: InstrumentId, strategy: String, update: OrderUpdate },
 }
 
 /// An order that was sent.

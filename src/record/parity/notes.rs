@@ -168,7 +168,9 @@ fn note(facts: &mut Facts, which: Which, at: Timestamp, told: &Told) -> Option<(
         Told::ConfigRefused { message } => {
             plain(Topic::Configuration, None, at, format!("configuration refused: {message}"))
         }
-        Told::Submit(_)
+        // Trades tell what was opened and what was not.
+        Told::Unfilled { .. }
+        | Told::Submit(_)
         | Told::Cancel { .. }
         | Told::Signal(_)
         | Told::Trade(_)

@@ -63,7 +63,8 @@ fn every_output_of_a_run_reads_back_to_the_same_bytes() {
 #[test]
 fn the_other_outputs_read_back_too() {
     use arb_core::{
-        DropReason, InstrumentId, Money, RiskNote, RiskState, Rule, Timestamp as At, Trip,
+        DropReason, InstrumentId, Money, OrderUpdate, RejectReason, RiskNote, RiskState, Rule,
+        Timestamp as At, Trip,
     };
     let (instrument, at) = (InstrumentId(3), At::from_millis(7));
     let trip = Trip { rule: Rule::DailyLoss, limit: 3.into(), actual: 4.into() };
@@ -82,10 +83,16 @@ fn the_other_outputs_read_back_too() {
         Output::Dropped { instrument, reason: DropReason::Duplicate },
         Output::Quarantined { instrument },
         Output::ConfigRefused { message: "no".to_owned() },
+        Output::Unfilled {
+            id: "b1-de-6-0-0".parse().unwrap(),
+            instrument,
+            strategy: "mine".to_owned(),
+            update: OrderUpdate::Rejected(RejectReason::Code(-2019)),
+        },
     ] {
         seen.output(&output);
     }
-    assert_eq!(seen.kinds.len(), 5);
+    assert_eq!(seen.kinds.len(), 6);
 }
 
 /// The journal with another header.
