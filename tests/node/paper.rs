@@ -187,7 +187,7 @@ fn an_entry_that_was_on_its_way_when_the_node_died_does_not_open_later() {
         let told: Vec<_> = all.iter().filter(|row| row.kind == "unfilled").collect();
         let [row] = told[..] else { panic!("it is told once: {all:?}") };
         let parts =
-            [r#""instrument":"um:BTCUSDT""#, r#""strategy":"eager""#, r#""update":"expired""#];
+            [r#""instrument":"um:LTCUSDT""#, r#""strategy":"eager""#, r#""update":"expired""#];
         assert!(parts.iter().all(|part| row.body.contains(part)), "{}", row.body);
     });
     assert_eq!(place.replayed_by(registry()).difference, None);
