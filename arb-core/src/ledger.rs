@@ -259,7 +259,7 @@ impl Ledger {
         position.funded_until = Some(settled.funding_time);
         let net_qty = position.net_qty_at(settled.funding_time);
         let notional = Notional::from_units(signed_notional(mark, net_qty));
-        let paid = share_of(notional, settled.rate);
+        let paid = share_of(notional, settled.rate.normalize());
         position.totals.funding += paid;
         self.totals.funding += paid;
         self.wallet -= paid;

@@ -1,7 +1,8 @@
 //! Market inputs of one instrument: mark, funding, open interest, ratios, premium, liquidations.
 //!
 //! Invariant: a value older than its `max_age` is absent, never zero, and a masked input is absent
-//! always. The engine sees an input from the event's `at` (its `known_at`) on.
+//! always. The engine sees an input from the event's `at` (its `known_at`) on. Decimals are kept
+//! without zeros at their end, as logs write them, because a float made of one may depend on them.
 
 use std::collections::VecDeque;
 
@@ -160,7 +161,7 @@ impl Inputs {
     }
 
     pub(crate) fn on_funding(&mut self, funding: &FundingSettled) {
-        let record = Dated { as_of: funding.funding_time, value: funding.rate };
+        let record = Dated { as_of: funding.funding_time, value: funding.rate.normalize() };
         let at = self.settled.partition_point(|d| d.as_of < record.as_of);
         // Told again after a restart it is still one settlement, or means would shift.
         match self.settled.get_mut(at).filter(|known| known.as_of == record.as_of) {
@@ -176,10 +177,14 @@ impl Inputs {
     pub(crate) fn on_input(&mut self, input: &Input) {
         let as_of = input.as_of;
         match input.value {
-            InputValue::FundingRate(value) => self.running_funding = Some(Dated { as_of, value }),
+            InputValue::FundingRate(value) => {
+                self.running_funding = Some(Dated { as_of, value: value.normalize() });
+            }
             InputValue::FundingIntervalHours(hours) => self.funding_interval_hours = Some(hours),
             InputValue::NextFundingAt(at) => self.next_funding_at = Some(at),
-            InputValue::OpenInterest(value) => self.on_open_interest(Dated { as_of, value }),
+            InputValue::OpenInterest(value) => {
+                self.on_open_interest(Dated { as_of, value: value.normalize() });
+            }
             InputValue::LongShortRatio(value) => {
                 self.long_short_ratio = Some(Dated { as_of, value });
             }

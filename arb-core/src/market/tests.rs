@@ -1,7 +1,7 @@
 //! Market state: order of trades, holes, back-fill, inputs with age.
 
 use super::*;
-use crate::event::Side;
+use crate::event::{FundingSettled, Input, InputValue, Side};
 
 fn market() -> MarketState {
     let (tick, lot) = ("0.1".parse().unwrap(), "0.001".parse().unwrap());
@@ -121,4 +121,36 @@ fn sums_that_leave_their_range_quarantine_the_instrument() {
     assert!(market.is_quarantined() && market.indicators().is_none());
     assert!(!market.on_trade(&trade(200, 1, "1"), &mut out));
     assert_eq!(dropped(&out), [DropReason::Quarantined]);
+}
+
+/// The log writes decimals without the zeros at their end, and a float made of a decimal may
+/// depend on them.
+#[test]
+fn zeros_at_the_end_of_a_decimal_change_no_input() {
+    let (instrument, now) = (InstrumentId(0), Timestamp::from_millis(1_700_000_000_000));
+    let inputs = |values: [Decimal; 2]| {
+        let mut inputs = Inputs::new(InputAges::default(), &[]);
+        let at = [now.plus(-15 * 60 * SECOND), now];
+        for (as_of, value) in at.into_iter().zip(values) {
+            let (open_interest, rate) = (InputValue::OpenInterest(value), value);
+            inputs.on_input(&Input { instrument, as_of, value: open_interest });
+            let running = InputValue::FundingRate(rate);
+            inputs.on_input(&Input { instrument, as_of, value: running });
+            let settled =
+                FundingSettled { instrument, funding_time: as_of, rate, mark_price: None };
+            inputs.on_funding(&settled);
+        }
+        let change = inputs.open_interest_change(now).unwrap().to_bits();
+        let rate = inputs.funding_rate_8h(now).unwrap().to_bits();
+        (change, rate, inputs.max_funding_excess(now, 1e-4).to_bits())
+    };
+    for n in 0..2_000 {
+        let mantissas = [26_123_456_789_012_i64 + n * 7_919, 26_223_456_789_012 + n * 104_729];
+        let plain = mantissas.map(|mantissa| Decimal::new(mantissa, 3));
+        let padded = plain.map(|mut value| {
+            value.rescale(8);
+            value
+        });
+        assert_eq!(inputs(plain), inputs(padded), "{plain:?}");
+    }
 }

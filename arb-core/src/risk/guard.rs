@@ -268,13 +268,13 @@ impl Guard {
         self.conduct.get(strategy).map_or((0, 0), |c| (recent(&c.orders), recent(&c.cancels)))
     }
 
-    pub(crate) const fn on_health(&mut self, health: &Health) {
+    pub(crate) fn on_health(&mut self, health: &Health) {
         match *health {
             Health::Clock { uncertainty_ms, step_ms, offset_ms } => {
                 self.measured.clock = Some((uncertainty_ms, step_ms, offset_ms));
             }
             Health::Connection { silent_ms } => self.measured.silent_ms = Some(silent_ms),
-            Health::Peg(price) => self.measured.peg = Some(price),
+            Health::Peg(price) => self.measured.peg = Some(price.normalize()),
             Health::Log(state) => self.measured.log = Some(state),
         }
     }
