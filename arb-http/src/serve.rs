@@ -28,7 +28,7 @@ use crate::router::routed;
 use crate::stall::{Stall, Streams};
 
 /// Pause after a failed accept: mostly there are no file descriptors left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Header fields of a request at most.
 const MOST_HEADERS: usize = 64;
 /// Bytes of a request's header at most.

@@ -3,7 +3,6 @@
 //! Invariant: every answer ends its connection, so that callers come back to the host itself.
 
 use std::future::Future;
-use std::io;
 use std::sync::Arc;
 
 use arb_core::Timestamp;
@@ -27,6 +26,7 @@ use crate::body::{self, Health};
 use crate::error::ErrorBody;
 use crate::host::HttpOptions;
 use crate::router::cors;
+use crate::serve::ACCEPT_PAUSE;
 
 /// Seconds after which a caller may ask again.
 const AGAIN: &str = "5";
@@ -40,15 +40,12 @@ struct Start {
 
 /// Answers until `ready`: `/api/health` says `degraded` with the newest of `news`, everything else
 /// is 503.
-///
-/// # Errors
-/// An [`io::Error`] when the listener is of no use.
 pub async fn serve_starting(
     listener: TcpListener,
     (options, clock): (HttpOptions, Arc<dyn Clock>),
     news: watch::Receiver<String>,
     ready: impl Future<Output = ()> + Send,
-) -> io::Result<()> {
+) {
     let start = Start { began: clock.now(), clock, news };
     let router = Router::new()
         .route("/api/health", get(health))
@@ -64,14 +61,20 @@ pub async fn serve_starting(
             () = &mut ready => break,
             Some(_) = connections.join_next() => {}
             accepted = listener.accept(), if may_accept => {
-                let (stream, _) = accepted?;
-                connections.spawn(answer(stream, router.clone(), options.header_timeout));
+                match accepted {
+                    Ok((stream, _)) => {
+                        connections.spawn(answer(stream, router.clone(), options.header_timeout));
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot accept a connection");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
+                }
             }
         }
     }
     // Whoever was accepted gets its answer.
     connections.detach_all();
-    Ok(())
 }
 
 async fn answer(stream: TcpStream, router: Router, limit: std::time::Duration) {

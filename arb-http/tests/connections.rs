@@ -133,7 +133,7 @@ async fn a_host_that_starts_says_how_far_it_is_until_it_is_ready() {
     assert!(page.contains("reads &lt;much> history"), "{page}");
     let silent = TcpStream::connect(address).await.unwrap();
     ready.send(()).unwrap();
-    starting.await.unwrap().unwrap();
+    starting.await.unwrap();
     drop(silent);
 }
 

@@ -19,7 +19,7 @@ pub(crate) struct Place {
     /// Folder of a node, running or stopped; the configured one, else arb-data
     #[arg(long, global = true)]
     data: Option<PathBuf>,
-    /// Address of a database server instead of a folder
+    /// Address of a database instead of a folder: sqlite:FILE
     #[arg(long, value_name = "URL", conflicts_with = "data", global = true)]
     database: Option<String>,
 }
@@ -39,13 +39,9 @@ pub(super) fn with_accounts<T>(
     missing: Missing,
     what: impl AsyncFnOnce(&Operator) -> Result<T>,
 ) -> Result<T> {
-    if place.database.is_some() {
-        // The address may hold a password, so it is not repeated.
-        return usage("--database: only folders with SQLite are supported now; use --data FOLDER");
-    }
-    let folder = data_folder(place.data.as_deref())?;
+    let at = place.find()?;
     block_on(async {
-        let store = Arc::new(open(&folder, missing).await?);
+        let store = Arc::new(at.open(missing).await?);
         let shared = Arc::clone(&store) as Arc<dyn Store>;
         let operator = Operator::new(shared, Arc::new(WallClock), HashCost::default())?;
         let done = what(&operator).await;
@@ -57,15 +53,46 @@ pub(super) fn with_accounts<T>(
     })
 }
 
-async fn open(data: &Path, missing: Missing) -> Result<SqliteStore> {
-    let (file, folder) = (data.join("arb.db"), data.display());
-    if !data.is_dir() {
-        bail!("--data {folder}: there is no such folder; arb run --data {folder} makes it");
+/// A store's file, and the words in which it was asked for.
+struct At {
+    file: PathBuf,
+    named: String,
+}
+
+impl Place {
+    fn find(&self) -> Result<At> {
+        let Some(address) = &self.database else {
+            let folder = data_folder(self.data.as_deref())?;
+            let named = format!("--data {}", folder.display());
+            return Ok(At { file: folder.join("arb.db"), named });
+        };
+        // An address may hold a password, so it is not repeated.
+        let Some(file) = address.strip_prefix("sqlite:") else {
+            return usage(
+                "--database: sqlite:FILE is allowed, or --data FOLDER; a server is not supported yet",
+            );
+        };
+        let file = PathBuf::from(file.strip_prefix("//").unwrap_or(file));
+        Ok(At { named: format!("--database sqlite:{}", file.display()), file })
     }
-    if missing == Missing::Refused && !file.is_file() {
-        bail!("--data {folder}: there is no store in it; arb run --data {folder} makes it");
+}
+
+impl At {
+    async fn open(&self, missing: Missing) -> Result<SqliteStore> {
+        let Self { file, named } = self;
+        let folder = match file.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        let shown = folder.display();
+        if !folder.is_dir() {
+            bail!("{named}: there is no such folder; arb run --data {shown} makes it");
+        }
+        if missing == Missing::Refused && !file.is_file() {
+            bail!("{named}: there is no store in it; arb run --data {shown} makes it");
+        }
+        SqliteOptions::new(file).open().await.with_context(|| named.clone())
     }
-    SqliteOptions::new(file).open().await.with_context(|| format!("--data {folder}"))
 }
 
 /// A role by its name.

@@ -263,3 +263,18 @@ fn the_folder_is_the_configured_one() {
     let other = [("ARB_DATA", "other")];
     folder.arb_with(&other, &["user", "list"]).refused(1, &["other", "no such folder"]);
 }
+
+#[test]
+fn a_database_is_named_by_its_address() {
+    let folder = node();
+    for address in ["sqlite:d/arb.db", "sqlite://d/arb.db"] {
+        let users = json(&folder, &["user", "list", "--json", "--database", address]);
+        assert_eq!(users["users"][0]["email"], "root@example.com");
+    }
+    let list = |address| folder.arb(&["user", "list", "--database", address]);
+    list("sqlite:none/arb.db").refused(1, &["--database sqlite:none/arb.db", "no such folder"]);
+    list("sqlite:d/other.db").refused(1, &["--database sqlite:d/other.db", "no store"]);
+    let refused = list("postgres://me:hunter2@db/arb");
+    refused.refused(2, &["--database", "sqlite:FILE"]);
+    assert!(!refused.stderr.contains("hunter2"), "{}", refused.stderr);
+}

@@ -356,8 +356,13 @@ async fn configure(
 }
 
 fn unique(names: &[String]) -> Vec<String> {
-    let is_first = |(at, name): &(usize, &String)| !names.iter().take(*at).any(|n| n == *name);
-    names.iter().enumerate().filter(is_first).map(|(_, name)| name.clone()).collect()
+    let mut unique: Vec<String> = Vec::new();
+    for name in names {
+        if !unique.contains(name) {
+            unique.push(name.clone());
+        }
+    }
+    unique
 }
 
 fn settings(body: &ConfigBody) -> Result<TradingSettings, ApiError> {

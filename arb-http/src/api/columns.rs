@@ -18,37 +18,21 @@ use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use futures_util::stream;
-use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::tape::{LONGEST, ROWS, UnixMs, span};
+use super::tape::{LONGEST, ROWS, SpanParams};
 use crate::ErrorBody;
 use crate::app::App;
 use crate::auth::{Caller, Viewer};
 use crate::error::ApiError;
-use crate::extract::{Query, Text};
+use crate::extract::Query;
 
 const MEDIA_TYPE: &str = "application/vnd.apache.arrow.stream";
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(trades))
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-struct TradesParams {
-    /// A coin or symbol.
-    #[param(inline)]
-    symbol: Text<1, 40>,
-    /// First moment, Unix milliseconds; an hour before the end where none is given.
-    #[param(inline)]
-    start_ms: Option<UnixMs>,
-    /// Moment after the last, Unix milliseconds; now where none is given. Of a longer span the
-    /// newest 24 hours are told.
-    #[param(inline)]
-    end_ms: Option<UnixMs>,
 }
 
 /// Record batches of an Arrow IPC stream.
@@ -64,7 +48,7 @@ struct Columns(#[expect(dead_code, reason = "only described")] Vec<u8>);
     get,
     path = "/api/trades.arrow",
     tag = "trades",
-    params(TradesParams),
+    params(SpanParams),
     responses(
         (status = 200, content_type = MEDIA_TYPE, body = inline(Columns), description = "An Arrow IPC stream, ids ascending."),
         (status = 404, body = ErrorBody, description = "No such perpetual."),
@@ -73,11 +57,11 @@ struct Columns(#[expect(dead_code, reason = "only described")] Vec<u8>);
 async fn trades(
     _: Caller<Viewer>,
     State(app): State<App>,
-    Query(params): Query<TradesParams>,
+    Query(params): Query<SpanParams>,
 ) -> Result<Response, ApiError> {
     let catalog = app.listed().await?;
     let (of, _) = app.coins().find(&catalog, params.symbol.as_str())?;
-    let (from, to) = span((params.start_ms, params.end_ms), LONGEST, app.host.clock.now());
+    let (from, to) = params.span(LONGEST, app.host.clock.now());
     let next = app.host.store.first_id_at(of.key, from).await?;
     let writer = StreamWriter::try_new(Vec::new(), &schema()).map_err(ApiError::internal)?;
     let mut pages = Pages { app, of, to, next, writer: Some(writer) };

@@ -26,7 +26,7 @@ pub(super) const LONGEST: i64 = DAY;
 /// The same for bars of an hour and more.
 const LONGEST_OF_HOURS: i64 = 7 * DAY;
 /// Unix milliseconds up to the year 2100.
-pub(super) type UnixMs = Int<0, 4_102_444_800_000>;
+type UnixMs = Int<0, 4_102_444_800_000>;
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(meta)).routes(routes!(summary)).routes(routes!(latest))
@@ -59,10 +59,10 @@ async fn meta(
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-struct SummaryParams {
+pub(super) struct SpanParams {
     /// A coin or symbol.
     #[param(inline)]
-    symbol: Text<1, 40>,
+    pub(super) symbol: Text<1, 40>,
     /// First moment, Unix milliseconds; an hour before the end where none is given.
     #[param(inline)]
     start_ms: Option<UnixMs>,
@@ -70,6 +70,21 @@ struct SummaryParams {
     /// newest 24 hours are told, and 7 days by bars of an hour and more.
     #[param(inline)]
     end_ms: Option<UnixMs>,
+}
+
+impl SpanParams {
+    /// The span that is asked for, of which the newest part stays where it is too long.
+    pub(super) fn span(&self, longest: i64, now: Timestamp) -> (Timestamp, Timestamp) {
+        let at = |ms: UnixMs| Timestamp::from_millis(ms.0);
+        let to = self.end_ms.map_or(now, at);
+        let from = self.start_ms.map_or_else(|| to.plus(-HOUR), at);
+        (from.max(to.plus(-longest)), to)
+    }
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct BarParams {
     /// Length of a bar; a minute where none is given.
     #[param(inline)]
     interval: Option<Interval>,
@@ -80,7 +95,7 @@ struct SummaryParams {
     get,
     path = "/api/trades/summary",
     tag = "trades",
-    params(SummaryParams),
+    params(SpanParams, BarParams),
     responses(
         (status = 200, body = Data<Bar>, description = "Ascending; a bar without a trade is left out."),
         (status = 404, body = ErrorBody, description = "No such perpetual."),
@@ -89,28 +104,17 @@ struct SummaryParams {
 async fn summary(
     _: Caller<Viewer>,
     State(app): State<App>,
-    Query(params): Query<SummaryParams>,
+    Query(params): Query<SpanParams>,
+    Query(bar): Query<BarParams>,
 ) -> Result<Json<Data<Bar>>, ApiError> {
     let catalog = app.listed().await?;
     let (of, _) = app.coins().find(&catalog, params.symbol.as_str())?;
-    let interval = params.interval.unwrap_or(Interval::M1);
+    let interval = bar.interval.unwrap_or(Interval::M1);
     let longest = if interval.nanos() < HOUR { LONGEST } else { LONGEST_OF_HOURS };
-    let span = span((params.start_ms, params.end_ms), longest, app.host.clock.now());
+    let span = params.span(longest, app.host.clock.now());
     let _turn = app.heavy().await?;
     let bars = bars(&app, of, span, interval).await?;
     Ok(Json(bars.iter().map(|(at, sums)| Bar::new(*at, sums)).collect()))
-}
-
-/// The span that is asked for, of which the newest part stays where it is too long.
-pub(super) fn span(
-    (start, end): (Option<UnixMs>, Option<UnixMs>),
-    longest: i64,
-    now: Timestamp,
-) -> (Timestamp, Timestamp) {
-    let at = |ms: UnixMs| Timestamp::from_millis(ms.0);
-    let to = end.map_or(now, at);
-    let from = start.map_or_else(|| to.plus(-HOUR), at);
-    (from.max(to.plus(-longest)), to)
 }
 
 async fn bars(

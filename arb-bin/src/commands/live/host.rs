@@ -76,9 +76,7 @@ impl Starting {
             let ready = async {
                 let _ = is_ready.await;
             };
-            if let Err(error) = arb::http::serve_starting(own, what, hears, ready).await {
-                tracing::warn!(%error, "the REST host cannot tell how far the start is");
-            }
+            arb::http::serve_starting(own, what, hears, ready).await;
         });
         Ok(Self { listener, news, _ready: ready })
     }
